@@ -33,7 +33,9 @@ fn number_and_unit(text: &str) -> Option<(f64, &str, &str)> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')?;
     let number = text[..digits].replace('_', "").parse().ok()?;
     let rest = &text[digits..];
-    let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+    let unit = rest
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(rest.len());
     Some((number, rest[..unit].trim(), rest[unit..].trim_start()))
 }
 
@@ -54,7 +56,11 @@ impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration; write a number and a unit, as in 250ms, 3s or 1m30s");
+        let wrong = || {
+            format!(
+                "`{text}` is not a duration; write a number and a unit, as in 250ms, 3s or 1m30s"
+            )
+        };
         let mut rest = text.trim();
         let mut total = 0.0;
         loop {
@@ -97,7 +103,13 @@ pub fn brief(time: Duration) -> String {
 
 /// Three significant digits, without trailing zeros.
 fn short(value: f64) -> String {
-    let decimals = if value >= 100.0 { 0 } else if value >= 10.0 { 1 } else { 2 };
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -110,7 +122,8 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a rate; write a number per time, as in 100/s or 30/m");
+        let wrong =
+            || format!("`{text}` is not a rate; write a number per time, as in 100/s or 30/m");
         let (count, per) = text.split_once('/').ok_or_else(wrong)?;
         let count: f64 = count.trim().replace('_', "").parse().map_err(|_| wrong())?;
         let rate = count / seconds_in(per.trim()).ok_or_else(wrong)?;
@@ -153,7 +166,9 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a size; write a number and a unit, as in 64B, 10kB or 1MiB");
+        let wrong = || {
+            format!("`{text}` is not a size; write a number and a unit, as in 64B, 10kB or 1MiB")
+        };
         let (number, unit, rest) = number_and_unit(text.trim()).ok_or_else(wrong)?;
         let bytes_in = match unit {
             "B" => 1.0,
@@ -169,7 +184,11 @@ impl FromStr for Size {
         if !rest.is_empty() || bytes > 9e15 {
             return Err(wrong());
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded just above, and digits have no sign")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bounded just above, and digits have no sign"
+        )]
         Ok(Size(bytes as u64))
     }
 }

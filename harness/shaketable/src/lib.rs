@@ -1,1 +1,6 @@
+//! The library behind Shaketable: suites, labs, load, recordings, checks and reports.
+//!
 //! Placeholder.
+pub mod check;
+pub mod names;
+pub mod record;

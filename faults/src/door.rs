@@ -1,0 +1,61 @@
+//! The listening end of an edge: a port that is kept even while nothing listens on it.
+//!
+//! A second socket is bound to the port, without listening, for as long as the edge lives. So the
+//! kernel refuses connections while the door is shut, and no other process can take the port.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A port, and the socket that keeps it.
+#[derive(Debug)]
+pub(crate) struct Door {
+    address: SocketAddr,
+    _keeper: Socket,
+}
+
+fn bound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    #[cfg(unix)]
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+impl Door {
+    /// Takes the address; port 0 is replaced by a free one.
+    pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
+        if address.port() != 0 {
+            // Sharing a port with a stranger who also allows it would split the traffic.
+            std::net::TcpListener::bind(address)?;
+        }
+        let keeper = bound(address)?;
+        let address = keeper.local_addr()?.as_socket().unwrap_or(address);
+        Ok(Self {
+            address,
+            _keeper: keeper,
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins to listen. Dropping the listener shuts the door.
+    pub(crate) fn open(&self) -> io::Result<TcpListener> {
+        let socket = bound(self.address)?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        TcpListener::from_std(socket.into())
+    }
+}

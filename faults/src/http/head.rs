@@ -1,0 +1,239 @@
+//! Reads the heads of HTTP/1.1 messages without changing them: how long, what for, how the body
+//! ends.
+
+use super::body::Framing;
+
+/// The longest head that is read as HTTP; a longer one passes as plain bytes.
+pub(crate) const HEAD_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 128;
+
+/// A request's head. Names and values stay in the buffer that it was read from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RequestHead {
+    pub(crate) len: usize,
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) body: Framing,
+    pub(crate) trace: Option<u128>,
+    pub(crate) expects_continue: bool,
+    pub(crate) close: bool,
+    pub(crate) upgrade: bool,
+}
+
+/// A response's head.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ResponseHead {
+    pub(crate) len: usize,
+    pub(crate) status: u16,
+    pub(crate) body: Framing,
+    pub(crate) close: bool,
+}
+
+/// These bytes are not HTTP/1.1, or not in a shape that all parties read alike.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotHttp;
+
+/// What the framing headers of a message say.
+#[derive(Default)]
+struct Said {
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+    upgrade: bool,
+    expects_continue: bool,
+    trace: Option<u128>,
+}
+
+impl Said {
+    fn of(headers: &[httparse::Header<'_>]) -> Result<Self, NotHttp> {
+        let mut said = Self::default();
+        for header in headers {
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            let value = || {
+                std::str::from_utf8(header.value)
+                    .map(str::trim)
+                    .map_err(|_| NotHttp)
+            };
+            if is("content-length") {
+                let length = value()?.parse().map_err(|_| NotHttp)?;
+                // Two lengths are read differently by different parties (request smuggling).
+                if said
+                    .length
+                    .replace(length)
+                    .is_some_and(|before| before != length)
+                {
+                    return Err(NotHttp);
+                }
+            } else if is("transfer-encoding") {
+                let last = value()?.rsplit(',').next().unwrap_or_default().trim();
+                if said.chunked || !last.eq_ignore_ascii_case("chunked") {
+                    return Err(NotHttp);
+                }
+                said.chunked = true;
+            } else if is("connection") {
+                for option in value()?.split(',').map(str::trim) {
+                    said.close |= option.eq_ignore_ascii_case("close");
+                    said.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
+                    said.upgrade |= option.eq_ignore_ascii_case("upgrade");
+                }
+            } else if is("expect") {
+                said.expects_continue = value()?.eq_ignore_ascii_case("100-continue");
+            } else if is("traceparent") {
+                said.trace = value().ok().and_then(trace_id);
+            }
+        }
+        if said.chunked && said.length.is_some() {
+            return Err(NotHttp);
+        }
+        Ok(said)
+    }
+
+    fn closes(&self, version: Option<u8>) -> bool {
+        self.close || (version == Some(0) && !self.keep_alive)
+    }
+}
+
+/// The trace id of `00-<32 hex>-<16 hex>-<2 hex>` (W3C Trace Context).
+fn trace_id(value: &str) -> Option<u128> {
+    let id = value.split('-').nth(1)?;
+    (id.len() == 32)
+        .then(|| u128::from_str_radix(id, 16).ok())
+        .flatten()
+}
+
+/// Reads a request's head: `None` while it is not complete.
+pub(crate) fn request(bytes: &[u8]) -> Result<Option<RequestHead>, NotHttp> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut headers);
+    match head.parse(bytes) {
+        Ok(httparse::Status::Complete(len)) => {
+            let said = Said::of(head.headers)?;
+            let method = head.method.unwrap_or_default();
+            Ok(Some(RequestHead {
+                len,
+                method: method.to_owned(),
+                target: head.path.unwrap_or_default().to_owned(),
+                body: match said.length {
+                    _ if said.chunked => Framing::chunked(),
+                    None | Some(0) => Framing::Done,
+                    Some(length) => Framing::Length(length),
+                },
+                trace: said.trace,
+                expects_continue: said.expects_continue,
+                close: said.closes(head.version),
+                upgrade: said.upgrade || method == "CONNECT",
+            }))
+        }
+        Ok(httparse::Status::Partial) if bytes.len() < HEAD_MAX => Ok(None),
+        Ok(httparse::Status::Partial) | Err(_) => Err(NotHttp),
+    }
+}
+
+/// Reads the head of the response to a request with this method: `None` while incomplete.
+pub(crate) fn response(bytes: &[u8], method: &str) -> Result<Option<ResponseHead>, NotHttp> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Response::new(&mut headers);
+    match head.parse(bytes) {
+        Ok(httparse::Status::Complete(len)) => {
+            let said = Said::of(head.headers)?;
+            let status = head.code.unwrap_or_default();
+            let bodiless = method == "HEAD" || matches!(status, 100..=199 | 204 | 304);
+            let body = match said.length {
+                _ if bodiless => Framing::Done,
+                _ if said.chunked => Framing::chunked(),
+                Some(0) => Framing::Done,
+                Some(length) => Framing::Length(length),
+                None => Framing::UntilClose,
+            };
+            Ok(Some(ResponseHead {
+                len,
+                status,
+                body,
+                close: said.closes(head.version),
+            }))
+        }
+        Ok(httparse::Status::Partial) if bytes.len() < HEAD_MAX => Ok(None),
+        Ok(httparse::Status::Partial) | Err(_) => Err(NotHttp),
+    }
+}
+
+/// Whether a connection that begins with these bytes speaks HTTP/1: `None` while they could be
+/// the beginning of a method.
+pub(crate) fn looks_like_http(bytes: &[u8]) -> Option<bool> {
+    const METHODS: [&[u8]; 9] = [
+        b"GET ",
+        b"HEAD ",
+        b"POST ",
+        b"PUT ",
+        b"DELETE ",
+        b"PATCH ",
+        b"OPTIONS ",
+        b"TRACE ",
+        b"CONNECT ",
+    ];
+    if METHODS.iter().any(|method| bytes.starts_with(method)) {
+        return Some(true);
+    }
+    let could_become = METHODS.iter().any(|method| method.starts_with(bytes));
+    if could_become { None } else { Some(false) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_says_how_its_body_ends() {
+        let head = request(b"POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
+            .unwrap()
+            .unwrap();
+        assert_eq!((head.len, head.body), (39, Framing::Length(3)));
+        let head = request(b"POST /a HTTP/1.1\r\ntransfer-encoding: gzip, Chunked\r\n\r\n")
+            .unwrap()
+            .unwrap();
+        assert_eq!(head.body, Framing::chunked());
+        assert_eq!(request(b"GET / HTTP/1.1\r\nHos"), Ok(None));
+    }
+
+    #[test]
+    fn shapes_that_parties_read_differently_are_not_interpreted() {
+        for wire in [
+            &b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"[..],
+            b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n\0",
+            b"\x16\x03\x01\x02\x00\x01",
+        ] {
+            let read = request(wire);
+            let plus = wire.windows(2).any(|w| w == b"+3");
+            assert!(read == Err(NotHttp) || plus, "{wire:?}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn a_response_without_a_length_lasts_until_the_close() {
+        let head = response(b"HTTP/1.0 200 OK\r\n\r\n", "GET")
+            .unwrap()
+            .unwrap();
+        assert_eq!((head.body, head.close), (Framing::UntilClose, true));
+        let head = response(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "HEAD")
+            .unwrap()
+            .unwrap();
+        assert_eq!((head.body, head.close), (Framing::Done, false));
+    }
+
+    #[test]
+    fn the_trace_id_is_read_off_the_standard_header() {
+        let wire = b"GET / HTTP/1.1\r\nTraceparent: 00-0000000000000000000000000000002a-00000000000000aa-01\r\n\r\n";
+        assert_eq!(request(wire).unwrap().unwrap().trace, Some(42));
+    }
+
+    #[test]
+    fn the_first_bytes_tell_http_from_anything_else() {
+        assert_eq!(looks_like_http(b"GE"), None);
+        assert_eq!(looks_like_http(b"GET /"), Some(true));
+        assert_eq!(looks_like_http(b"PRI * HTTP/2.0"), Some(false));
+        assert_eq!(looks_like_http(b"*1\r\n$4\r\nPING"), Some(false));
+    }
+}

@@ -1,0 +1,9 @@
+//! HTTP/1.1 edges: bytes pass untouched; heads and bodies are only read along.
+
+mod answer;
+mod body;
+pub(crate) mod head;
+mod idle;
+mod relay;
+
+pub(crate) use relay::serve;

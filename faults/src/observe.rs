@@ -1,0 +1,283 @@
+//! What a proxy saw: every connection and every exchange, in bounded memory.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+/// Nanoseconds since the clock's zero.
+pub type Nanos = u64;
+
+/// The one clock of a run; everything that is observed is dated by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// A clock whose zero is now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since its zero.
+    pub fn now(&self) -> Nanos {
+        Nanos::try_from(self.0.elapsed().as_nanos()).unwrap_or(Nanos::MAX)
+    }
+
+    /// The instant of a reading.
+    pub fn at(&self, nanos: Nanos) -> Instant {
+        self.0 + std::time::Duration::from_nanos(nanos)
+    }
+}
+
+/// How an exchange or a connection came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// It has not ended yet.
+    Open,
+    /// The whole answer went back to the caller (a connection: both sides are done).
+    Answered,
+    /// The caller closed or reset the connection first: it gave up.
+    Caller,
+    /// The callee closed, reset or refused the connection before its answer was complete.
+    Callee,
+    /// The proxy ended it, because a fault said so.
+    Fault,
+}
+
+/// One request and its response on an edge; on a `tcp` edge, one connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The connection that carried it, a number within the edge.
+    pub connection: u32,
+    /// When its head was read.
+    pub start: Nanos,
+    /// When the first byte of the callee's answer came.
+    pub first_byte: Option<Nanos>,
+    /// When it ended.
+    pub end: Option<Nanos>,
+    /// How it ended.
+    pub ended: Ended,
+    /// What was asked, as an index into [`Seen::operations`].
+    pub operation: u32,
+    /// The status that the caller got.
+    pub status: Option<u16>,
+    /// Whether the callee was contacted.
+    pub executed: bool,
+    /// The fault that hit it, by its number on this edge.
+    pub fault: Option<u16>,
+    /// The trace id of its `traceparent` header.
+    #[serde(with = "hex")]
+    pub trace: Option<u128>,
+    /// Bytes from the caller.
+    pub bytes_up: u64,
+    /// Bytes to the caller.
+    pub bytes_down: u64,
+}
+
+/// One connection that a caller made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// When it was accepted.
+    pub open: Nanos,
+    /// When it was closed.
+    pub close: Option<Nanos>,
+    /// Who closed it.
+    pub ended: Ended,
+}
+
+/// Everything seen on one edge up to a moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// In the order in which they started.
+    pub exchanges: Vec<Exchange>,
+    /// In the order in which they were accepted.
+    pub connections: Vec<Connection>,
+    /// What was asked: `POST /reservations`, with numbers and identifiers in paths as `{}`.
+    pub operations: Vec<String>,
+    /// Records that found no room.
+    pub dropped: u64,
+}
+
+/// The most records that one edge keeps of each sort.
+const RECORDS_MAX: usize = 20_000_000;
+/// The most different operations that are told apart; later ones count as the last.
+const OPERATIONS_MAX: usize = 10_000;
+
+/// Collects what is seen on one edge.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    seen: Mutex<(Seen, HashMap<String, u32>)>,
+}
+
+/// The place of a record in the log; `None` when there was no room.
+pub(crate) type Slot = Option<usize>;
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, (Seen, HashMap<String, u32>)> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn open_connection(&self, open: Nanos) -> u32 {
+        let (seen, _) = &mut *self.lock();
+        if seen.connections.len() < RECORDS_MAX {
+            seen.connections.push(Connection {
+                open,
+                close: None,
+                ended: Ended::Open,
+            });
+        } else {
+            seen.dropped += 1;
+        }
+        u32::try_from(seen.connections.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn close_connection(&self, connection: u32, close: Nanos, ended: Ended) {
+        let (seen, _) = &mut *self.lock();
+        if let Some(record) = seen.connections.get_mut(connection as usize) {
+            record.close = Some(close);
+            record.ended = ended;
+        }
+    }
+
+    pub(crate) fn begin(&self, mut exchange: Exchange, operation: &str) -> Slot {
+        let (seen, known) = &mut *self.lock();
+        if seen.exchanges.len() >= RECORDS_MAX {
+            seen.dropped += 1;
+            return None;
+        }
+        exchange.operation = match known.get(operation) {
+            Some(index) => *index,
+            None if seen.operations.len() < OPERATIONS_MAX => {
+                let index = u32::try_from(seen.operations.len()).unwrap_or(u32::MAX);
+                seen.operations.push(operation.to_owned());
+                known.insert(operation.to_owned(), index);
+                index
+            }
+            None => u32::try_from(OPERATIONS_MAX - 1).unwrap_or(u32::MAX),
+        };
+        seen.exchanges.push(exchange);
+        Some(seen.exchanges.len() - 1)
+    }
+
+    pub(crate) fn update(&self, slot: Slot, change: impl FnOnce(&mut Exchange)) {
+        let (seen, _) = &mut *self.lock();
+        if let Some(exchange) = slot.and_then(|slot| seen.exchanges.get_mut(slot)) {
+            change(exchange);
+        }
+    }
+
+    /// Ends what is open on one connection.
+    pub(crate) fn cut(&self, connection: u32, end: Nanos) {
+        let (seen, _) = &mut *self.lock();
+        let open = |e: &&mut Exchange| e.connection == connection && e.end.is_none();
+        if let Some(exchange) = seen.exchanges.iter_mut().rev().find(open) {
+            exchange.end = Some(end);
+            exchange.ended = Ended::Fault;
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Seen {
+        self.lock().0.clone()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().0.exchanges.len()
+    }
+
+    /// How many exchanges are under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.lock()
+            .0
+            .exchanges
+            .iter()
+            .rev()
+            .take(100_000)
+            .filter(|e| e.end.is_none())
+            .count()
+    }
+}
+
+/// `POST /orders/17/lines?x=1` is the operation `POST /orders/{}/lines`.
+pub(crate) fn operation(method: &str, target: &str) -> String {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let mut name = String::with_capacity(method.len() + 1 + path.len());
+    name.push_str(method);
+    name.push(' ');
+    for (i, segment) in path.split('/').enumerate() {
+        if i > 0 {
+            name.push('/');
+        }
+        name.push_str(if is_identifier(segment) {
+            "{}"
+        } else {
+            segment
+        });
+    }
+    name.truncate(name.floor_char_boundary(200));
+    name
+}
+
+/// Whether a path segment looks like a number, a UUID or another generated key.
+fn is_identifier(segment: &str) -> bool {
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    let hex = segment.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    !segment.is_empty()
+        && (digits == segment.len() || hex && digits > 0 && segment.len() >= 8 || digits >= 6)
+}
+
+/// A trace id in files: 32 hexadecimal digits.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "the form that serde calls")]
+    pub(super) fn serialize<S: Serializer>(id: &Option<u128>, s: S) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => s.collect_str(&format_args!("{id:032x}")),
+            None => s.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u128>, D::Error> {
+        Option::<String>::deserialize(d)?
+            .map(|text| u128::from_str_radix(&text, 16).map_err(de::Error::custom))
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_in_a_path_do_not_make_new_operations() {
+        assert_eq!(operation("GET", "/orders/17?x=1"), "GET /orders/{}");
+        assert_eq!(
+            operation("GET", "/v2/items/9f1c2d3e-0000-4000-8000-00805f9b34fb"),
+            "GET /v2/items/{}"
+        );
+        assert_eq!(operation("POST", "/reservations"), "POST /reservations");
+    }
+
+    #[test]
+    fn an_exchange_survives_being_written_and_read() {
+        let exchange = Exchange {
+            connection: 1,
+            start: 5,
+            first_byte: None,
+            end: Some(9),
+            ended: Ended::Caller,
+            operation: 0,
+            status: None,
+            executed: true,
+            fault: Some(0),
+            trace: Some(0xabc),
+            bytes_up: 10,
+            bytes_down: 0,
+        };
+        let text = serde_json::to_string(&exchange).unwrap();
+        assert!(text.contains("00000000000000000000000000000abc"), "{text}");
+        assert_eq!(serde_json::from_str::<Exchange>(&text).unwrap(), exchange);
+    }
+}

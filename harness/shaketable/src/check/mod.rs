@@ -1,0 +1,104 @@
+//! The checks: each a pure function of a recording, and one file.
+//!
+//! **Invariant:** no clock, no I/O, no globals. Whatever a check needs is in the recording.
+//! **Invariant:** no verdict without evidence. A check counts how often what it judges was
+//! exercised; without that it is inconclusive and says why.
+
+pub mod stats;
+pub mod verdict;
+pub mod view;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::record::Recording;
+pub use verdict::{State, Verdict};
+
+/// One resilience assertion.
+pub trait Check: Debug + Send + Sync {
+    /// Judges a recording; at least one verdict, one for each thing it is said of.
+    fn judge(&self, recording: &Recording) -> Vec<Verdict>;
+}
+
+/// What is known of a kind of check without making one.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// The key in a suite.
+    pub name: &'static str,
+    /// When it holds, in one sentence.
+    pub holds_when: &'static str,
+    /// A complete example of the entry.
+    pub example: &'static str,
+    /// The JSON Schema of its parameters.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Makes the check from its parameters; `{}` gives every default.
+    pub build: fn(&Value) -> Result<Arc<dyn Check>, String>,
+}
+
+impl Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kind")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What each kind of check says of itself. The type is also the set of its parameters.
+pub(crate) trait Known: Check + DeserializeOwned + JsonSchema + Sized + 'static {
+    const NAME: &'static str;
+    const HOLDS_WHEN: &'static str;
+    const EXAMPLE: &'static str;
+
+    /// What the types of the parameters cannot say.
+    fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn build<C: Known>(params: &Value) -> Result<Arc<dyn Check>, String> {
+    let check = serde_json::from_value::<C>(params.clone()).map_err(|e| e.to_string())?;
+    check.validate()?;
+    Ok(Arc::new(check))
+}
+
+const fn kind<C: Known>() -> Kind {
+    Kind {
+        name: C::NAME,
+        holds_when: C::HOLDS_WHEN,
+        example: C::EXAMPLE,
+        schema: |generator| generator.subschema_for::<C>(),
+        build: build::<C>,
+    }
+}
+
+/// Names each family's files once, and lists the checks.
+macro_rules! catalogue {
+    ($($family:ident { $($file:ident::$check:ident),* $(,)? })*) => {
+        $(
+            /// A family of checks, one a file.
+            pub mod $family {
+                $(pub mod $file;)*
+            }
+        )*
+
+        /// Every check there is, in the order in which the documentation lists them.
+        pub const CATALOGUE: &[Kind] = &[$($(kind::<$family::$file::$check>()),*),*];
+    };
+}
+
+catalogue! {
+    time { timeout_present::TimeoutPresent, fast_failure::FastFailure, slo::Slo }
+    retries { retry_amplification::RetryAmplification }
+    isolation { bulkhead::Bulkhead, no_pool_exhaustion::NoPoolExhaustion }
+    breakers { recovery::Recovery }
+    answers { process_survival::ProcessSurvival }
+}
+
+/// Looks a kind up by its key in a suite.
+pub fn find(name: &str) -> Option<&'static Kind> {
+    CATALOGUE.iter().find(|kind| kind.name == name)
+}

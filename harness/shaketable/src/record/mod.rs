@@ -1,0 +1,210 @@
+//! The recording: everything observed in one experiment. Checks judge it and nothing else.
+
+mod save;
+
+use serde::{Deserialize, Serialize};
+pub use shaketable_faults::observe::{Connection, Ended, Exchange, Nanos, Seen};
+
+use crate::names::EdgeName;
+pub use save::{ReadError, read, write};
+
+/// The parts that an experiment runs through.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Until the system has settled; judged by nobody.
+    WarmUp,
+    /// What the system does when it is left alone.
+    Baseline,
+    /// While the faults are active.
+    Fault,
+    /// After they have been taken away.
+    Recovery,
+}
+
+impl Phase {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WarmUp => "warm-up",
+            Self::Baseline => "baseline",
+            Self::Fault => "fault",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+/// When a phase began and ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseMark {
+    /// Which.
+    pub phase: Phase,
+    /// Its first instant.
+    pub from: Nanos,
+    /// The first instant after it.
+    pub until: Nanos,
+}
+
+/// A fault as it was injected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultMark {
+    /// The edge, as an index into [`Recording::edges`].
+    pub edge: usize,
+    /// Its number on that edge.
+    pub number: u16,
+    /// Its key in the suite.
+    pub kind: String,
+    /// One line for a person.
+    pub says: String,
+    /// The name of its way of hanging, if it is one.
+    pub hang: Option<String>,
+    /// Whether connections are refused, so that the proxy cannot count what it hits.
+    pub refuses: bool,
+    /// The share of the exchanges that it is meant for.
+    pub probability: f64,
+    /// From when it held.
+    pub from: Nanos,
+    /// From when it was gone.
+    pub until: Option<Nanos>,
+}
+
+/// A kind of call that the load makes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Class {
+    /// Its name: `POST /orders`.
+    pub name: String,
+    /// The service that it is sent to.
+    pub to: String,
+}
+
+/// How a call came out for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was still open when the recording ended; its latency is at least its age.
+    Open,
+    /// A whole response came.
+    Answered,
+    /// The client's own timeout passed; the latency is at least that.
+    TimedOut,
+    /// No connection could be made.
+    Refused,
+    /// The connection broke under it.
+    Broken,
+}
+
+/// One logical request that the load made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Its class, as an index into [`Recording::classes`].
+    pub class: u16,
+    /// Made alone, with quiescence before and after, so that the exchanges in its time are its own.
+    pub serial: bool,
+    /// When it should have been sent.
+    pub intended: Nanos,
+    /// When it was.
+    pub sent: Nanos,
+    /// When it ended.
+    pub end: Option<Nanos>,
+    /// The status of its response.
+    pub status: Option<u16>,
+    /// How it came out.
+    pub outcome: Outcome,
+}
+
+impl Call {
+    /// Whether it got a success: a status from 200 to 399.
+    pub fn is_good(&self) -> bool {
+        self.outcome == Outcome::Answered
+            && self
+                .status
+                .is_some_and(|status| (200..400).contains(&status))
+    }
+
+    /// Its latency from the intended send time; a lower bound where it never ended.
+    pub fn latency(&self, now: Nanos) -> Nanos {
+        self.end.unwrap_or(now).saturating_sub(self.intended)
+    }
+}
+
+/// A target that went away by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Death {
+    /// The service.
+    pub service: String,
+    /// When it was noticed.
+    pub at: Nanos,
+    /// `exit code 1`, `signal 9`.
+    pub how: String,
+    /// The last lines of its log.
+    pub log_tail: Vec<String>,
+}
+
+/// A moment at which the harness itself did not get to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hiccup {
+    /// When it should have woken up.
+    pub at: Nanos,
+    /// How much later it did.
+    pub late: Nanos,
+}
+
+/// A service of the lab.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceSeen {
+    /// Its name.
+    pub name: String,
+    /// Whether we started it, so that its process can be watched.
+    pub ours: bool,
+    /// How long it took to get ready.
+    pub ready_after: Nanos,
+}
+
+/// Everything observed in one experiment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The suite's name.
+    pub suite: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// The seed of every random decision.
+    pub seed: u64,
+    /// The upper half of the trace ids of our calls; the lower half is the call's index plus one.
+    pub trace_base: u64,
+    /// The services.
+    pub services: Vec<ServiceSeen>,
+    /// The edges.
+    pub edges: Vec<EdgeName>,
+    /// What was seen on each edge, in the same order.
+    pub seen: Vec<Seen>,
+    /// The kinds of call.
+    pub classes: Vec<Class>,
+    /// The calls, in the order in which they were intended.
+    pub calls: Vec<Call>,
+    /// Calls that found no room in the load generator and were not sent.
+    pub missed: u64,
+    /// The phases, in order.
+    pub phases: Vec<PhaseMark>,
+    /// The faults.
+    pub faults: Vec<FaultMark>,
+    /// Targets that died.
+    pub deaths: Vec<Death>,
+    /// The harness's own stalls of 5 ms and more.
+    pub hiccups: Vec<Hiccup>,
+    /// When the recording ended.
+    pub end: Nanos,
+    /// Whether it was ended early by the user.
+    pub interrupted: bool,
+}

@@ -1,0 +1,170 @@
+//! A recording as a file: JSON lines, the first one the summary, then a line for each call,
+//! exchange and connection. Whatever is written is read back as it was.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Connection, Exchange, Recording, Seen};
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+
+/// Why a recording could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read.
+    #[error("read {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is not what it should be.
+    #[error("read {path}, line {line}: {what}")]
+    Line {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Recording {
+        version: u32,
+        summary: Box<Recording>,
+    },
+    Call(Call),
+    Exchange(usize, Exchange),
+    Connection(usize, Connection),
+    Operations(usize, Vec<String>, u64),
+}
+
+/// Writes a recording.
+pub fn write(recording: &Recording, path: &Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    let mut line = |line: &Line| -> io::Result<()> {
+        serde_json::to_writer(&mut file, line)?;
+        file.write_all(b"\n")
+    };
+    let summary = recording.clone_without_bulk();
+    line(&Line::Recording {
+        version: VERSION,
+        summary: Box::new(summary),
+    })?;
+    for call in &recording.calls {
+        line(&Line::Call(call.clone()))?;
+    }
+    for (edge, seen) in recording.seen.iter().enumerate() {
+        line(&Line::Operations(
+            edge,
+            seen.operations.clone(),
+            seen.dropped,
+        ))?;
+        for exchange in &seen.exchanges {
+            line(&Line::Exchange(edge, exchange.clone()))?;
+        }
+        for connection in &seen.connections {
+            line(&Line::Connection(edge, connection.clone()))?;
+        }
+    }
+    file.flush()
+}
+
+/// Reads a recording.
+pub fn read(path: &Path) -> Result<Recording, ReadError> {
+    let shown = path.display().to_string();
+    let io = |source| ReadError::Io {
+        path: shown.clone(),
+        source,
+    };
+    let file = BufReader::new(File::open(path).map_err(io)?);
+    let mut recording: Option<Recording> = None;
+    for (number, text) in file.lines().enumerate() {
+        let wrong = |what: String| ReadError::Line {
+            path: shown.clone(),
+            line: number + 1,
+            what,
+        };
+        let text = text.map_err(io)?;
+        let line = serde_json::from_str::<Line>(&text).map_err(|e| wrong(e.to_string()))?;
+        match (line, &mut recording) {
+            (
+                Line::Recording {
+                    version: VERSION,
+                    summary,
+                },
+                None,
+            ) => {
+                let mut fresh = *summary;
+                fresh.seen = vec![Seen::default(); fresh.edges.len()];
+                recording = Some(fresh);
+            }
+            (Line::Recording { version, .. }, None) => {
+                return Err(wrong(format!(
+                    "the file is of version {version}, this program reads {VERSION}"
+                )));
+            }
+            (Line::Recording { .. }, Some(_)) => return Err(wrong("a second summary".to_owned())),
+            (_, None) => return Err(wrong("the summary is missing".to_owned())),
+            (Line::Call(call), Some(recording)) => recording.calls.push(call),
+            (Line::Exchange(edge, exchange), Some(recording)) => {
+                seen(recording, edge)
+                    .ok_or_else(|| wrong(format!("there is no edge {edge}")))?
+                    .exchanges
+                    .push(exchange);
+            }
+            (Line::Connection(edge, connection), Some(recording)) => {
+                let seen = seen(recording, edge)
+                    .ok_or_else(|| wrong(format!("there is no edge {edge}")))?;
+                seen.connections.push(connection);
+            }
+            (Line::Operations(edge, operations, dropped), Some(recording)) => {
+                let seen = seen(recording, edge)
+                    .ok_or_else(|| wrong(format!("there is no edge {edge}")))?;
+                (seen.operations, seen.dropped) = (operations, dropped);
+            }
+        }
+    }
+    recording.ok_or(ReadError::Line {
+        path: shown,
+        line: 1,
+        what: "the file is empty".to_owned(),
+    })
+}
+
+fn seen(recording: &mut Recording, edge: usize) -> Option<&mut Seen> {
+    recording.seen.get_mut(edge)
+}
+
+impl Recording {
+    /// Everything but the calls and what was seen on the edges.
+    fn clone_without_bulk(&self) -> Self {
+        Self {
+            suite: self.suite.clone(),
+            experiment: self.experiment.clone(),
+            seed: self.seed,
+            trace_base: self.trace_base,
+            services: self.services.clone(),
+            edges: self.edges.clone(),
+            seen: Vec::new(),
+            classes: self.classes.clone(),
+            calls: Vec::new(),
+            missed: self.missed,
+            phases: self.phases.clone(),
+            faults: self.faults.clone(),
+            deaths: self.deaths.clone(),
+            hiccups: self.hiccups.clone(),
+            end: self.end,
+            interrupted: self.interrupted,
+        }
+    }
+}
