@@ -2,5 +2,6 @@
 //!
 //! Placeholder.
 pub mod check;
+pub mod load;
 pub mod names;
 pub mod record;
