@@ -4,3 +4,4 @@
 pub mod check;
 pub mod names;
 pub mod record;
+pub mod suite;
