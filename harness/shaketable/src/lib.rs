@@ -5,3 +5,4 @@ pub mod check;
 pub mod load;
 pub mod names;
 pub mod record;
+pub mod suite;

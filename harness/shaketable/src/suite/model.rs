@@ -1,0 +1,237 @@
+//! The suite as the rest of the house sees it: complete, checked, every default filled in.
+//!
+//! How it is written down is another matter, and stands in `written.rs`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use shaketable_faults::Protocol;
+use shaketable_faults::fault::{self, Fault};
+use shaketable_faults::units::Rate;
+use shaketable_faults::which::Which;
+
+use crate::check::{self, Check};
+use crate::names::EdgeName;
+
+/// A whole suite.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// What it is called.
+    pub name: String,
+    /// The seed, where the suite fixes one.
+    pub seed: Option<u64>,
+    /// The directory of the file that was loaded.
+    pub dir: PathBuf,
+    /// Run once for a lab, before its services start.
+    pub setup: Vec<Command>,
+    /// Run when the services are ready, before the load.
+    pub reset: Vec<Command>,
+    /// Run after the services have ended.
+    pub teardown: Vec<Command>,
+    /// The services by name, in the order in which they are written.
+    pub services: IndexMap<String, Service>,
+    /// The dependencies between them, in the order of their callers.
+    pub edges: Vec<Edge>,
+    /// The experiments by name, in the order in which they are written.
+    pub experiments: IndexMap<String, Experiment>,
+}
+
+/// A command line, split but not yet expanded: `$PORT` still stands as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The program and its arguments; never empty.
+    pub argv: Vec<String>,
+    /// Where it runs: the directory of the file that names it.
+    pub cwd: PathBuf,
+}
+
+/// One target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// How it comes to run.
+    pub start: Start,
+    /// The port that it is to listen on; a free one when none is fixed.
+    pub port: Option<u16>,
+    /// What is added to its environment; not yet expanded.
+    pub env: IndexMap<String, String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// How to see that it is ready.
+    pub ready: Ready,
+    /// How long it may take until then.
+    pub ready_timeout: Duration,
+    /// How long it has between SIGTERM and SIGKILL.
+    pub grace: Duration,
+}
+
+/// How a service comes to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A program; not yet expanded.
+    Run {
+        /// The program and its arguments; never empty.
+        argv: Vec<String>,
+    },
+    /// A binary of a Cargo workspace, built first.
+    Cargo {
+        /// The package, where the binary's name alone does not tell.
+        package: Option<String>,
+        /// The binary.
+        bin: String,
+        /// Its arguments; not yet expanded.
+        args: Vec<String>,
+        /// Whether it is built with optimisation.
+        release: bool,
+    },
+    /// It already runs, here.
+    Address(SocketAddr),
+}
+
+/// How to see that a service is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// A GET of this path is answered with a 2xx.
+    Http(String),
+    /// Its port accepts a connection.
+    Tcp,
+    /// This text occurs in what it prints.
+    Log(String),
+    /// This command ends with success; not yet expanded.
+    Command(Vec<String>),
+}
+
+/// One dependency, with its proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// Caller and callee.
+    pub name: EdgeName,
+    /// The caller's environment variable in which it finds the proxy.
+    pub variable: String,
+    /// What is spoken.
+    pub protocol: Protocol,
+}
+
+/// Load and faults over phases, and the checks that must hold.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// Its name.
+    pub name: String,
+    /// What goes wrong in the fault phase; may be nothing.
+    pub faults: Vec<FaultEntry>,
+    /// What is asked of the system.
+    pub load: Load,
+    /// How long each phase takes.
+    pub phases: Phases,
+    /// What must hold; never empty.
+    pub checks: Vec<CheckEntry>,
+}
+
+/// One fault on one edge.
+#[derive(Clone, Debug)]
+pub struct FaultEntry {
+    /// Where.
+    pub edge: EdgeName,
+    /// Which kind of fault.
+    pub kind: &'static fault::Kind,
+    /// Its value as written.
+    pub value: Value,
+    /// The fault itself.
+    pub fault: Arc<dyn Fault>,
+    /// The exchanges that it is meant for.
+    pub which: Which,
+    /// The share of these that it hits, above 0 and at most 1.
+    pub probability: f64,
+    /// Where it is written.
+    pub at: Position,
+}
+
+/// One check of an experiment.
+#[derive(Clone, Debug)]
+pub struct CheckEntry {
+    /// Which kind of check.
+    pub kind: &'static check::Kind,
+    /// Its parameters as written.
+    pub params: Value,
+    /// The check itself.
+    pub check: Arc<dyn Check>,
+    /// Where it is written.
+    pub at: Position,
+}
+
+/// A place in a file, counted from 1 as people do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The file, as its path was given.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The character in that line.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// What is asked of the system.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// How many calls are sent.
+    pub rate: Rate,
+    /// After how long the load itself gives a call up.
+    pub timeout: Duration,
+    /// What the calls are; never empty.
+    pub requests: Vec<Request>,
+}
+
+/// One kind of call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its name, unique in the load.
+    pub name: String,
+    /// How often it is sent in proportion to the others; at least 1.
+    pub weight: u32,
+    /// The service that it goes to.
+    pub to: String,
+    /// The method, in capitals.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The headers, in the order in which they are written.
+    pub headers: IndexMap<String, String>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+/// How long each phase takes; none is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phases {
+    /// Until the system has settled.
+    pub warm_up: Duration,
+    /// Left alone.
+    pub baseline: Duration,
+    /// With the faults active.
+    pub fault: Duration,
+    /// After they have been taken away.
+    pub recovery: Duration,
+}
+
+impl Default for Phases {
+    fn default() -> Self {
+        Self {
+            warm_up: Duration::from_secs(1),
+            baseline: Duration::from_secs(3),
+            fault: Duration::from_secs(5),
+            recovery: Duration::from_secs(5),
+        }
+    }
+}
