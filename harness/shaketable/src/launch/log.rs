@@ -110,46 +110,50 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    fn log_with(text: &[u8]) -> tempfile::NamedTempFile {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text).unwrap();
-        file
+    fn log_with(text: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(text)?;
+        Ok(file)
     }
 
     #[test]
-    fn last_lines_are_the_last() {
-        let log = log_with(b"one\ntwo\nthree");
+    fn last_lines_are_the_last() -> io::Result<()> {
+        let log = log_with(b"one\ntwo\nthree")?;
         assert_eq!(last_lines(log.path(), 2), ["two", "three"]);
         assert_eq!(last_lines(log.path(), 9), ["one", "two", "three"]);
         assert_eq!(last_lines_from(log.path(), 4, 9), ["two", "three"]);
         assert_eq!(last_lines(Path::new("/nowhere"), 9), Vec::<String>::new());
+        Ok(())
     }
 
     #[test]
-    fn a_long_log_loses_its_beginning_and_no_half_line_shows() {
-        let log = log_with("0123456789\n".repeat(20_000).as_bytes());
+    fn a_long_log_loses_its_beginning_and_no_half_line_shows() -> io::Result<()> {
+        let log = log_with("0123456789\n".repeat(20_000).as_bytes())?;
         let lines = last_lines(log.path(), usize::MAX);
         assert!(lines.len() < 6_000 && lines.iter().all(|line| line == "0123456789"));
+        Ok(())
     }
 
     #[test]
-    fn a_text_is_found_across_reads_but_not_across_lines() {
-        let mut log = log_with(b"listening soon\nlist");
+    fn a_text_is_found_across_reads_but_not_across_lines() -> io::Result<()> {
+        let mut log = log_with(b"listening soon\nlist")?;
         let mut search = LogSearch::new(log.path(), 0, "listening on");
-        assert!(!search.found().unwrap());
-        log.write_all(b"ening\non nothing\nnow listen").unwrap();
-        assert!(!search.found().unwrap());
-        log.write_all(b"ing on 80").unwrap();
-        assert!(search.found().unwrap());
+        assert!(!search.found()?);
+        log.write_all(b"ening\non nothing\nnow listen")?;
+        assert!(!search.found()?);
+        log.write_all(b"ing on 80")?;
+        assert!(search.found()?);
+        Ok(())
     }
 
     #[test]
-    fn a_line_without_end_stays_bounded() {
-        let mut log = log_with("x".repeat(1_000_000).as_bytes());
+    fn a_line_without_end_stays_bounded() -> io::Result<()> {
+        let mut log = log_with("x".repeat(1_000_000).as_bytes())?;
         let mut search = LogSearch::new(log.path(), 0, "ready");
-        assert!(!search.found().unwrap());
+        assert!(!search.found()?);
         assert!(search.line.len() <= LINE_BYTES_MAX + CHUNK_BYTES);
-        log.write_all(b"ready").unwrap();
-        assert!(search.found().unwrap());
+        log.write_all(b"ready")?;
+        assert!(search.found()?);
+        Ok(())
     }
 }

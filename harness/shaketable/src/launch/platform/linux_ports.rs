@@ -107,28 +107,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_of_our_own_is_found() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let me = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(port_owner(port).unwrap().pid, me);
+    fn a_listener_of_our_own_is_found() -> io::Result<()> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        let me = nix::unistd::getpid().as_raw();
+        assert_eq!(port_owner(port).map(|owner| owner.pid), Some(me));
         assert_eq!(who_listens(port, me), Listener::Ours);
         // The test's process is no descendant of a process that does not exist.
         assert!(matches!(
             who_listens(port, i32::MAX),
             Listener::Foreign(Some(_)) | Listener::Unknown
         ));
+        Ok(())
     }
 
     #[test]
-    fn a_port_is_locked_once() {
+    fn a_port_is_locked_once() -> io::Result<()> {
         let port = 9;
-        let lock = lock_port(port).unwrap();
-        assert_eq!(
-            lock_port(port).unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        let lock = lock_port(port)?;
+        let again = lock_port(port).map_err(|error| error.kind());
+        assert_eq!(again.err(), Some(io::ErrorKind::AddrInUse));
         drop(lock);
-        lock_port(port).unwrap();
+        lock_port(port)?;
+        Ok(())
     }
 }
