@@ -35,30 +35,57 @@ pub struct NothingSelected {
 impl Plan {
     /// Decides the seed (given, else the suite's, else a fresh one) and selects the experiments
     /// whose name contains the filter.
-    pub fn resolve(mut suite: Suite, file: &str, seed: Option<u64>, filter: Option<&str>) -> Result<Self, NothingSelected> {
+    pub fn resolve(
+        mut suite: Suite,
+        file: &str,
+        seed: Option<u64>,
+        filter: Option<&str>,
+    ) -> Result<Self, NothingSelected> {
         if let Some(filter) = filter {
             let names: Vec<String> = suite.experiments.keys().cloned().collect();
             let wanted = filter.to_lowercase();
-            suite.experiments.retain(|name, _| name.to_lowercase().contains(&wanted));
+            suite
+                .experiments
+                .retain(|name, _| name.to_lowercase().contains(&wanted));
             if suite.experiments.is_empty() {
-                return Err(NothingSelected { suite: suite.name, filter: filter.to_owned(), names });
+                return Err(NothingSelected {
+                    suite: suite.name,
+                    filter: filter.to_owned(),
+                    names,
+                });
             }
         }
         let seed = seed.or(suite.seed).unwrap_or_else(fresh_seed);
-        Ok(Self { suite, file: file.to_owned(), seed })
+        Ok(Self {
+            suite,
+            file: file.to_owned(),
+            seed,
+        })
     }
 
     /// How long the phases of all experiments are meant to take.
     pub fn planned(&self) -> Duration {
-        self.suite.experiments.values().map(|experiment| experiment.phases.total()).sum()
+        self.suite
+            .experiments
+            .values()
+            .map(|experiment| experiment.phases.total())
+            .sum()
     }
 }
 
 impl Experiment {
     /// Its checks, and those that always hold unless it names them itself.
     pub fn all_checks(&self) -> Vec<Arc<dyn Check>> {
-        let mut checks: Vec<Arc<dyn Check>> = self.checks.iter().map(|entry| Arc::clone(&entry.check)).collect();
-        if !self.checks.iter().any(|entry| entry.kind.name == "process_survival") {
+        let mut checks: Vec<Arc<dyn Check>> = self
+            .checks
+            .iter()
+            .map(|entry| Arc::clone(&entry.check))
+            .collect();
+        if !self
+            .checks
+            .iter()
+            .any(|entry| entry.kind.name == "process_survival")
+        {
             checks.push(Arc::new(ProcessSurvival::default()));
         }
         checks

@@ -31,25 +31,34 @@ impl HiccupMeter {
         let seen: Arc<Mutex<Vec<Hiccup>>> = Arc::default();
         let end = Arc::new(AtomicBool::new(false));
         let (record, ended) = (Arc::clone(&seen), Arc::clone(&end));
-        let thread = std::thread::Builder::new().name("hiccups".to_owned()).spawn(move || {
-            while !ended.load(Ordering::Relaxed) {
-                let due = clock.now() + 2_000_000;
-                std::thread::sleep(SLEEP);
-                let late = clock.now().saturating_sub(due);
-                if late >= LATE_MIN {
-                    let mut seen = record.lock().unwrap_or_else(PoisonError::into_inner);
-                    if seen.len() < HICCUPS_MAX {
-                        seen.push(Hiccup { at: due, late });
+        let thread = std::thread::Builder::new()
+            .name("hiccups".to_owned())
+            .spawn(move || {
+                while !ended.load(Ordering::Relaxed) {
+                    let due = clock.now() + 2_000_000;
+                    std::thread::sleep(SLEEP);
+                    let late = clock.now().saturating_sub(due);
+                    if late >= LATE_MIN {
+                        let mut seen = record.lock().unwrap_or_else(PoisonError::into_inner);
+                        if seen.len() < HICCUPS_MAX {
+                            seen.push(Hiccup { at: due, late });
+                        }
                     }
                 }
-            }
-        })?;
-        Ok(Self { seen, end, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            seen,
+            end,
+            thread: Some(thread),
+        })
     }
 
     /// Everything noticed so far.
     pub(super) fn seen(&self) -> Vec<Hiccup> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

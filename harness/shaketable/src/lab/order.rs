@@ -9,10 +9,16 @@ pub(super) fn levels(suite: &Suite) -> Vec<Vec<String>> {
     while !waiting.is_empty() {
         let needs_waiting = |service: &str| {
             suite.edges.iter().any(|edge| {
-                edge.name.caller == service && edge.name.callee != service && waiting.iter().any(|w| **w == edge.name.callee)
+                edge.name.caller == service
+                    && edge.name.callee != service
+                    && waiting.iter().any(|w| **w == edge.name.callee)
             })
         };
-        let mut level: Vec<String> = waiting.iter().filter(|s| !needs_waiting(s)).map(|s| (*s).clone()).collect();
+        let mut level: Vec<String> = waiting
+            .iter()
+            .filter(|s| !needs_waiting(s))
+            .map(|s| (*s).clone())
+            .collect();
         if level.is_empty() {
             // A circle: the proxies are up already, so whoever is written first may start.
             level.push(waiting[0].clone());

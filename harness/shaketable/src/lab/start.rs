@@ -38,7 +38,9 @@ pub enum LabError {
         source: std::io::Error,
     },
     /// A service that is said to be running does not answer.
-    #[error("service `{service}` is said to be running at {address}, but nobody answers there: {source}")]
+    #[error(
+        "service `{service}` is said to be running at {address}, but nobody answers there: {source}"
+    )]
     Absent {
         /// The service.
         service: String,
@@ -69,7 +71,12 @@ struct Down {
 
 impl Lab {
     /// Starts everything. On an error nothing is left.
-    pub(super) async fn start(plan: &Plan, setting: &Setting, dir: &Path, clock: Clock) -> Result<Self, LabError> {
+    pub(super) async fn start(
+        plan: &Plan,
+        setting: &Setting,
+        dir: &Path,
+        clock: Clock,
+    ) -> Result<Self, LabError> {
         let plane = Plane::start(plan.seed, clock)?;
         let mut lab = Self {
             proxies: Vec::new(),
@@ -93,10 +100,19 @@ impl Lab {
         }
     }
 
-    async fn bring_up(&mut self, plan: &Plan, setting: &Setting, dir: &Path) -> Result<(), LabError> {
+    async fn bring_up(
+        &mut self,
+        plan: &Plan,
+        setting: &Setting,
+        dir: &Path,
+    ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
             let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            self.proxies.push(self.plane.open(&edge.name.to_string(), edge.protocol, any_port).await?);
+            self.proxies.push(
+                self.plane
+                    .open(&edge.name.to_string(), edge.protocol, any_port)
+                    .await?,
+            );
         }
         commands("setup", &plan.suite.setup, dir, setting).await?;
         for level in self.down.levels.clone() {
@@ -106,9 +122,18 @@ impl Lab {
     }
 
     /// Starts services side by side and waits until all are ready.
-    async fn start_level(&mut self, plan: &Plan, level: &[String], setting: &Setting, dir: &Path) -> Result<(), LabError> {
+    async fn start_level(
+        &mut self,
+        plan: &Plan,
+        level: &[String],
+        setting: &Setting,
+        dir: &Path,
+    ) -> Result<(), LabError> {
         let mut starting = JoinSet::new();
-        for service in level.iter().filter_map(|name| plan.suite.services.get(name)) {
+        for service in level
+            .iter()
+            .filter_map(|name| plan.suite.services.get(name))
+        {
             if let Start::Address(address) = service.start {
                 answers(service, address).await?;
                 self.at(&plan.suite.edges, &service.name, address);
@@ -125,7 +150,10 @@ impl Lab {
             match started {
                 Ok(Ok(running)) => {
                     let after = running.ready_after();
-                    setting.events.tell(Event::ServiceReady { service: running.name().to_owned(), after });
+                    setting.events.tell(Event::ServiceReady {
+                        service: running.name().to_owned(),
+                        after,
+                    });
                     self.ready_after.insert(running.name().to_owned(), after);
                     self.at(&plan.suite.edges, running.name(), running.address());
                     self.running.push(running);
@@ -133,7 +161,10 @@ impl Lab {
                 Ok(Err(error)) => failed = failed.or(Some(LabError::Launch(error))),
                 Err(panicked) => {
                     let source = std::io::Error::other(panicked);
-                    failed = failed.or(Some(LabError::Own { what: "start a service".to_owned(), source }));
+                    failed = failed.or(Some(LabError::Own {
+                        what: "start a service".to_owned(),
+                        source,
+                    }));
                 }
             }
         }
@@ -158,7 +189,11 @@ impl Lab {
     }
 
     /// The variables in which a service finds its dependencies' proxies.
-    fn edge_variables<'a>(&'a self, edges: &'a [Edge], service: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
+    fn edge_variables<'a>(
+        &'a self,
+        edges: &'a [Edge],
+        service: &'a str,
+    ) -> impl Iterator<Item = (String, String)> + 'a {
         edges
             .iter()
             .zip(&self.proxies)
@@ -170,13 +205,21 @@ impl Lab {
         let argv = match &service.start {
             Start::Run { argv } => argv.clone(),
             Start::Cargo { bin, args, .. } => {
-                let built = setting.built.get(bin).map_or_else(|| bin.clone(), |path| path.display().to_string());
+                let built = setting
+                    .built
+                    .get(bin)
+                    .map_or_else(|| bin.clone(), |path| path.display().to_string());
                 std::iter::once(built).chain(args.iter().cloned()).collect()
             }
             Start::Address(_) => Vec::new(),
         };
         let mut env: Vec<(String, String)> = self.edge_variables(edges, &service.name).collect();
-        env.extend(service.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        env.extend(
+            service
+                .env
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         ServiceSpec {
             name: service.name.clone(),
             argv,
@@ -192,14 +235,22 @@ impl Lab {
     /// Takes everything down: the proxies, then the services in the reverse order, then teardown.
     /// What was left running, or did not work, is told.
     pub(super) async fn stop(self, setting: &Setting) -> Result<(), LabError> {
-        let Self { proxies, running, plane, down, .. } = self;
+        let Self {
+            proxies,
+            running,
+            plane,
+            down,
+            ..
+        } = self;
         drop(proxies);
         // Joins the proxies' thread: short, but not for the runtime's own threads.
         let _ = tokio::task::spawn_blocking(move || drop(plane)).await;
         let mut running = running;
         let mut left = Vec::new();
         for level in down.levels.iter().rev() {
-            let (now, later): (Vec<_>, Vec<_>) = running.into_iter().partition(|r| level.contains(&r.name().to_owned()));
+            let (now, later): (Vec<_>, Vec<_>) = running
+                .into_iter()
+                .partition(|r| level.contains(&r.name().to_owned()));
             running = later;
             let mut stopping = JoinSet::new();
             for service in now {
@@ -219,11 +270,19 @@ impl Lab {
             return Ok(());
         }
         let source = std::io::Error::other(left.join(", "));
-        Err(LabError::Own { what: "end every process of the lab".to_owned(), source })
+        Err(LabError::Own {
+            what: "end every process of the lab".to_owned(),
+            source,
+        })
     }
 }
 
-async fn commands(name: &str, commands: &[Command], dir: &Path, setting: &Setting) -> Result<(), LabError> {
+async fn commands(
+    name: &str,
+    commands: &[Command],
+    dir: &Path,
+    setting: &Setting,
+) -> Result<(), LabError> {
     for command in commands {
         let spec = CommandSpec {
             name: name.to_owned(),
@@ -232,7 +291,13 @@ async fn commands(name: &str, commands: &[Command], dir: &Path, setting: &Settin
             cwd: command.cwd.clone(),
             timeout: COMMAND_MAX,
         };
-        launch::run_command(&spec, &setting.vars(), &dir.join(format!("{name}.log")), &setting.keeper).await?;
+        launch::run_command(
+            &spec,
+            &setting.vars(),
+            &dir.join(format!("{name}.log")),
+            &setting.keeper,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -244,7 +309,11 @@ async fn answers(service: &Service, address: SocketAddr) -> Result<(), LabError>
         match tokio::net::TcpStream::connect(address).await {
             Ok(_) => return Ok(()),
             Err(source) if Instant::now() >= deadline => {
-                return Err(LabError::Absent { service: service.name.clone(), address, source });
+                return Err(LabError::Absent {
+                    service: service.name.clone(),
+                    address,
+                    source,
+                });
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
@@ -253,5 +322,13 @@ async fn answers(service: &Service, address: SocketAddr) -> Result<(), LabError>
 
 /// A name as a file's: nothing that a path could be made of.
 pub(super) fn file_name(name: &str) -> String {
-    name.chars().map(|c| if c.is_alphanumeric() || c == '.' || c == '_' { c } else { '-' }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_alphanumeric() || c == '.' || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
 }

@@ -108,7 +108,10 @@ impl ExperimentReport {
 impl RunOutcome {
     /// The outcome of many.
     pub fn of(outcomes: impl IntoIterator<Item = Self>) -> Self {
-        outcomes.into_iter().max_by_key(|outcome| outcome.gravity()).unwrap_or(Self::Passed)
+        outcomes
+            .into_iter()
+            .max_by_key(|outcome| outcome.gravity())
+            .unwrap_or(Self::Passed)
     }
 
     fn gravity(self) -> u8 {
