@@ -1,7 +1,7 @@
 //! Judges a recording by a list of checks, and never lets a pass through that nothing supports.
 
 use crate::check::view::{View, time};
-use crate::check::{Check, State, Verdict};
+use crate::check::{self, Check, State, Verdict};
 use crate::record::{Nanos, Phase, Recording};
 
 /// Beyond this send lateness (p99) the load was not what the suite asked for.
@@ -70,14 +70,9 @@ fn doubts(recording: &Recording) -> Vec<String> {
     doubts
 }
 
-/// Checks that watch something which no doubt about traffic or load touches.
-const BEYOND_DOUBT: [&str; 1] = ["process_survival"];
-
+/// A doubt takes a pass away; a process that lives, lives all the same.
 fn with_doubts(mut verdict: Verdict, doubts: &[String]) -> Verdict {
-    if verdict.state == State::Pass
-        && !doubts.is_empty()
-        && !BEYOND_DOUBT.contains(&verdict.check.as_str())
-    {
+    if verdict.state == State::Pass && !doubts.is_empty() && verdict.check != check::ALWAYS {
         verdict.state = State::Inconclusive;
         verdict.reason = Some(doubts.join("; "));
     }

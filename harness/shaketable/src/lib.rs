@@ -13,6 +13,7 @@
 //! - [`lab`]: services and proxies up, an experiment running through its phases;
 //! - [`record`]: everything observed in one experiment;
 //! - [`check`]: the checks, pure functions of a recording, and [`judge`], which asks them;
+//! - [`saved`]: an experiment's directory, which can be judged again;
 //! - [`event`]: the one stream that a run is told by, and [`report`], what it found.
 //!
 //! **Invariant:** nothing later in the line is imported by anything earlier.
@@ -28,4 +29,7 @@ pub mod names;
 pub mod plan;
 pub mod record;
 pub mod report;
+pub mod saved;
 pub mod suite;
+
+pub use shaketable_faults::{fault, units};

@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::Check;
 use crate::check::answers::process_survival::ProcessSurvival;
+use crate::check::{self, Check};
 use crate::suite::{Experiment, Suite};
 
 /// What is going to run.
@@ -84,7 +84,7 @@ impl Experiment {
         if !self
             .checks
             .iter()
-            .any(|entry| entry.kind.name == "process_survival")
+            .any(|entry| entry.kind.name == check::ALWAYS)
         {
             checks.push(Arc::new(ProcessSurvival::default()));
         }

@@ -100,6 +100,9 @@ catalogue! {
     answers { process_survival::ProcessSurvival }
 }
 
+/// The check that holds in every experiment, whether the suite names it or not.
+pub const ALWAYS: &str = "process_survival";
+
 /// Looks a kind up by its key in a suite.
 pub fn find(name: &str) -> Option<&'static Kind> {
     CATALOGUE.iter().find(|kind| kind.name == name)

@@ -17,8 +17,8 @@ use crate::judge::judge;
 use crate::launch::KeeperCommand;
 use crate::load::{Engine, Mix, Shape};
 use crate::plan::Plan;
-use crate::record;
 use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome};
+use crate::saved;
 use crate::suite::{Experiment, Request};
 
 /// What a run needs to know beside its plan.
@@ -157,26 +157,16 @@ async fn in_fresh_lab(
         recording,
         unreverted,
     } = observed?;
-    record::write(&recording, &dir.join(RECORDING)).map_err(own("write the recording"))?;
+    saved::write(&recording, experiment, dir).map_err(own("write the recording"))?;
 
     let checks = experiment.all_checks();
     report.verdicts = judge(checks.iter().map(AsRef::as_ref), &recording);
     report.interrupted = recording.interrupted;
     report.unreverted = unreverted;
     report.calls = recording.calls.len() as u64;
-    report.phases = recording
-        .phases
-        .iter()
-        .map(|mark| PhaseReport {
-            phase: mark.phase,
-            length_s: (mark.until - mark.from) as f64 / 1e9,
-        })
-        .collect();
+    report.phases = PhaseReport::of(&recording);
     stopped
 }
-
-/// The file of an experiment's recording, in its directory.
-pub(crate) const RECORDING: &str = "recording.jsonl";
 
 /// Runs the phases in a lab that is up.
 async fn observe(

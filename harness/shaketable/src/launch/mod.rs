@@ -8,6 +8,7 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `service` | start a service, wait until it is ready, stop it |
+//! | `cargo` | build a service that is started by `cargo` |
 //! | `command` | run a setup, reset or teardown command |
 //! | [`keeper`] | the small process over every target: ends the whole tree when the lifeline ends |
 //! | `tree` | what a keeper keeps: the target and everything that it has started |
@@ -23,6 +24,7 @@
 //!
 //! Invariant: a target is only ever started by a keeper, and a keeper only ever ends after its tree.
 
+mod cargo;
 mod command;
 mod error;
 mod event;
@@ -38,6 +40,7 @@ mod ready;
 mod service;
 mod tree;
 
+pub use self::cargo::{CargoBin, cargo_build};
 pub use self::command::{CommandSpec, run_command};
 pub use self::error::{CommandEnd, LaunchError, PortOwner};
 pub use self::event::{Exit, Stopped};

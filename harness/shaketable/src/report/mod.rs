@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{State, Verdict};
-use crate::record::Phase;
+use crate::record::{Phase, PhaseMark, Recording};
 
 /// The version of the report's form; it changes when a reader would have to.
 pub const VERSION: u32 = 1;
@@ -84,6 +84,21 @@ pub struct PhaseReport {
     pub phase: Phase,
     /// Its length in seconds.
     pub length_s: f64,
+}
+
+impl PhaseReport {
+    /// The phases that a recording went through.
+    pub fn of(recording: &Recording) -> Vec<Self> {
+        let length = |mark: &PhaseMark| (mark.until - mark.from) as f64 / 1e9;
+        recording
+            .phases
+            .iter()
+            .map(|mark| Self {
+                phase: mark.phase,
+                length_s: length(mark),
+            })
+            .collect()
+    }
 }
 
 impl ExperimentReport {

@@ -1,0 +1,8 @@
+//! Every fault, observed on the wire by a raw client; and traffic that no fault is meant for,
+//! which must leave as it came.
+
+mod bytes_on_tcp;
+mod decisions;
+mod each_fault;
+mod stage;
+mod untouched;
