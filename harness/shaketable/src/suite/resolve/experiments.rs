@@ -1,0 +1,177 @@
+//! The experiments: their faults and checks, which the catalogues make.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+use shaketable_faults::units::Percent;
+use shaketable_faults::which::Which;
+use shaketable_faults::{Protocol, fault};
+
+use super::Reader;
+use crate::check;
+use crate::names::EdgeName;
+use crate::suite::model::{CheckEntry, Edge, Experiment, FaultEntry};
+use crate::suite::near;
+use crate::suite::path::{Path, steps};
+use crate::suite::schema::Shape;
+use crate::suite::tree::{Kind, Node};
+use crate::suite::validate::Walker;
+
+impl Reader<'_> {
+    /// Every experiment that is right.
+    pub(super) fn experiments(&mut self, edges: &[Edge]) -> IndexMap<String, Experiment> {
+        let mut experiments = IndexMap::new();
+        for name in self.keys(&steps!["experiments"]) {
+            let path = steps!["experiments", name.as_str()];
+            if name.trim().is_empty() || name.chars().any(char::is_control) {
+                let help = "write a few words on one line, as in `slow inventory`";
+                self.complain_of_key(&path, "this cannot name an experiment", help);
+            }
+            let load = self.load(&path);
+            let phases = self.phases(&path);
+            let faults = self.faults(&path.then("faults"), edges);
+            let checks = self.checks(&path.then("expect"));
+            if let (Some(load), Some(phases)) = (load, phases) {
+                let experiment = Experiment {
+                    name: name.clone(),
+                    faults,
+                    load,
+                    phases,
+                    checks,
+                };
+                experiments.insert(name, experiment);
+            }
+        }
+        experiments
+    }
+
+    fn count(&self, path: &Path) -> usize {
+        self.root.at(path).map_or(0, |list| list.items().len())
+    }
+
+    fn faults(&mut self, list: &Path, edges: &[Edge]) -> Vec<FaultEntry> {
+        let paths = (0..self.count(list)).map(|index| list.then(index));
+        paths.filter_map(|path| self.fault(&path, edges)).collect()
+    }
+
+    fn fault(&mut self, path: &Path, edges: &[Edge]) -> Option<FaultEntry> {
+        let entry = self.json(path)?.as_object()?.clone();
+        let (kind, value) = entry
+            .iter()
+            .find_map(|(key, value)| Some((fault::find(key)?, value)))?;
+        let edge: EdgeName = self.part(&path.then("edge"))?;
+        let which: Option<Which> = self.part(&path.then("where"));
+        let probability: Option<Percent> = self.part(&path.then("probability"));
+        let protocol = edges
+            .iter()
+            .find(|known| known.name == edge)
+            .map(|edge| edge.protocol);
+        if protocol == Some(Protocol::Tcp) {
+            self.fits_tcp(path, kind, which.as_ref(), &edge);
+        }
+        let probability = probability.map_or(1.0, |percent| percent.0);
+        if probability <= 0.0 {
+            let help = "write more than 0%, or remove the fault";
+            self.complain(
+                &path.then("probability"),
+                "this fault would never happen",
+                help,
+            );
+        }
+        let fault = self.build(&path.then(kind.name), (kind.build)(value))?;
+        Some(FaultEntry {
+            edge,
+            kind,
+            value: value.clone(),
+            fault,
+            which: which.unwrap_or_default(),
+            probability,
+            at: self.position(path),
+        })
+    }
+
+    /// What needs HTTP means nothing on an edge that is only bytes.
+    fn fits_tcp(
+        &mut self,
+        path: &Path,
+        kind: &fault::Kind,
+        which: Option<&Which>,
+        edge: &EdgeName,
+    ) {
+        let declared = format!("services.{}.calls.{}", edge.caller, edge.callee);
+        let help = format!(
+            "if the edge speaks HTTP, declare it with `protocol: http` in {}",
+            near::clip(&declared)
+        );
+        if !kind.any_protocol {
+            let message = format!("`{}` needs HTTP, and the edge is `tcp`", kind.name);
+            self.complain_of_key(&path.then(kind.name), &message, &help);
+        }
+        if which.is_some_and(|which| *which != Which::default()) {
+            self.complain_of_key(
+                &path.then("where"),
+                "these conditions need HTTP, and the edge is `tcp`",
+                &help,
+            );
+        }
+    }
+
+    fn checks(&mut self, list: &Path) -> Vec<CheckEntry> {
+        let paths = (0..self.count(list)).map(|index| list.then(index));
+        paths.filter_map(|path| self.check(&path)).collect()
+    }
+
+    fn check(&mut self, path: &Path) -> Option<CheckEntry> {
+        let (kind, params, place) = match self.json(path)?.clone() {
+            Value::String(name) => (check::find(&name)?, Value::Null, path.clone()),
+            Value::Object(entry) => {
+                let (name, params) = entry.into_iter().next()?;
+                let kind = check::find(&name)?;
+                (kind, params, path.then(kind.name))
+            }
+            _ => return None,
+        };
+        let params = if params.is_null() {
+            self.no_params(&place, kind)?
+        } else {
+            params
+        };
+        let check = self.build(&place, (kind.build)(&params))?;
+        Some(CheckEntry {
+            kind,
+            params,
+            check,
+            at: self.position(path),
+        })
+    }
+
+    /// A check without parameters has `{}`, and lacks those that it must have.
+    fn no_params(&mut self, path: &Path, kind: &check::Kind) -> Option<Value> {
+        let at = self.at(path);
+        let empty = Node {
+            at: at.clone(),
+            kind: Kind::Map(IndexMap::new()),
+        };
+        let mut walker = Walker {
+            names: self.names,
+            environment: self.environment,
+            errors: self.errors,
+            path: path.clone(),
+        };
+        walker.walk(&empty, &at, Shape::suite().params_of_check(kind.name));
+        (!self.errors.under(path)).then(|| Value::Object(Map::new()))
+    }
+
+    /// What a catalogue made, or what it says against it.
+    fn build<T: ?Sized>(&mut self, path: &Path, built: Result<Arc<T>, String>) -> Option<Arc<T>> {
+        match built {
+            Ok(built) => Some(built),
+            Err(wrong) => {
+                let (message, help) = wrong.split_once("; ").unwrap_or((&wrong, ""));
+                self.complain(path, message, help);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The names that a suite declares, collected before anything is checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::names::EdgeName;
+use crate::suite::near;
+use crate::suite::path::{Path, Step};
+use crate::suite::tree::Node;
+use crate::suite::variables::Environment;
+use crate::suite::written::METHODS;
+
+/// The names, as far as they can be made out.
+#[derive(Debug, Default)]
+pub(in crate::suite) struct Names {
+    services: BTreeSet<String>,
+    edges: BTreeSet<String>,
+    /// Of the suite's load.
+    requests: BTreeSet<String>,
+    /// Of the experiments that have requests of their own.
+    own_requests: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Names {
+    /// Reads the names off a tree.
+    pub(in crate::suite) fn collect(root: &Node, environment: &Environment<'_>) -> Self {
+        let mut names = Self::default();
+        let sections = |key| root.get(key).into_iter().flat_map(Node::entries);
+        for (service, entry) in sections("services") {
+            names.services.insert(service.clone());
+            let calls = entry.value.get("calls").into_iter().flat_map(Node::entries);
+            for (callee, _) in calls {
+                let (caller, callee) = (service.clone(), callee.clone());
+                names.edges.insert(EdgeName { caller, callee }.to_string());
+            }
+        }
+        names.requests = requests(root.get("load"), environment).unwrap_or_default();
+        for (experiment, entry) in sections("experiments") {
+            if let Some(own) = requests(entry.value.get("load"), environment) {
+                names.own_requests.insert(experiment.clone(), own);
+            }
+        }
+        names
+    }
+
+    /// What is wrong with a name of a format, and what to do; `None` when it is fine or the format
+    /// is not one of a name.
+    pub(in crate::suite) fn complaint(
+        &self,
+        format: &str,
+        text: &str,
+        path: &Path,
+        brief: bool,
+    ) -> Option<(String, String)> {
+        let (what, names) = match format {
+            "service-name" => ("service", &self.services),
+            "request-name" => ("request", self.requests_at(path)),
+            "edge-name" => return self.edge(text, brief),
+            _ => return None,
+        };
+        if names.contains(text) {
+            return None;
+        }
+        Some((
+            format!("there is no {what} `{}`", near::clip(text)),
+            advice(text, names, what, brief),
+        ))
+    }
+
+    fn requests_at(&self, path: &Path) -> &BTreeSet<String> {
+        let own = match path.0.as_slice() {
+            [Step::Key(section), Step::Key(experiment), ..] if section == "experiments" => {
+                self.own_requests.get(experiment)
+            }
+            _ => None,
+        };
+        own.unwrap_or(&self.requests)
+    }
+
+    fn edge(&self, text: &str, brief: bool) -> Option<(String, String)> {
+        let edge = match text.parse::<EdgeName>() {
+            Ok(edge) => edge,
+            Err(wrong) => {
+                let (message, help) = wrong.split_once("; ").unwrap_or((&wrong, ""));
+                return Some((near::clip(message), help.to_owned()));
+            }
+        };
+        if self.edges.contains(&edge.to_string()) {
+            return None;
+        }
+        let message = format!("there is no edge `{}`", near::clip(&edge.to_string()));
+        let EdgeName { caller, callee } = &edge;
+        let turned = EdgeName {
+            caller: callee.clone(),
+            callee: caller.clone(),
+        }
+        .to_string();
+        let help = if self.edges.contains(&turned) {
+            format!("did you mean `{turned}`? an edge leads from the caller to the callee")
+        } else if self.services.contains(caller) && self.services.contains(callee) {
+            format!("`{caller}` does not call `{callee}`; declare it under services.{caller}.calls")
+        } else {
+            advice(&edge.to_string(), &self.edges, "edge", brief)
+        };
+        Some((message, help))
+    }
+}
+
+fn advice(text: &str, names: &BTreeSet<String>, what: &str, brief: bool) -> String {
+    if brief {
+        return String::new();
+    }
+    if names.is_empty() {
+        return match what {
+            "edge" => "no service declares any: add `calls` to the one that calls".to_owned(),
+            _ => format!("the suite declares no {what}s"),
+        };
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    near::advice(text, &names, &format!("the {what}s"))
+}
+
+/// The names of a load's requests, if it has any of its own.
+fn requests(load: Option<&Node>, environment: &Environment<'_>) -> Option<BTreeSet<String>> {
+    let load = load?;
+    let one = load.get("request");
+    let several = load.get("requests");
+    if one.is_none() && several.is_none() {
+        return None;
+    }
+    let all = one
+        .into_iter()
+        .chain(several.into_iter().flat_map(Node::items));
+    Some(
+        all.filter_map(|request| request_name(request, environment))
+            .collect(),
+    )
+}
+
+fn request_name(request: &Node, environment: &Environment<'_>) -> Option<String> {
+    let text = |key: &str| {
+        let text = request.get(key)?.text()?;
+        environment.fill(text, false).ok()
+    };
+    let by_path = |(key, method): &(&str, &str)| text(key).map(|path| format!("{method} {path}"));
+    text("name").or_else(|| METHODS.iter().find_map(by_path))
+}

@@ -1,0 +1,260 @@
+//! The suite as it is written: what a file may say, key by key.
+//!
+//! These types are the one source for what is accepted, for the JSON Schema and for its
+//! descriptions, which editors show; so the comments on the fields speak to the author of a suite.
+//! The values of faults and checks are described by their own catalogues.
+
+mod entries;
+mod text;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+use shaketable_faults::Protocol;
+use shaketable_faults::fault::{On, Short};
+use shaketable_faults::units::{HumanDuration, Rate};
+
+use crate::names::ServiceName;
+
+pub(super) use entries::{Expectation, Fault};
+pub(super) use text::{
+    CommandLine, Commands, HttpPath, Scalar, SocketAddress, VariableName, complaint,
+};
+
+/// The keys that say a request's method, and the methods.
+pub(super) const METHODS: [(&str, &str); 6] = [
+    ("get", "GET"),
+    ("post", "POST"),
+    ("put", "PUT"),
+    ("patch", "PATCH"),
+    ("delete", "DELETE"),
+    ("head", "HEAD"),
+];
+
+/// The schema's way to say that exactly one of the keys is there.
+fn exactly_one(keys: &[&str]) -> Value {
+    keys.iter()
+        .map(|key| json!({ "required": [key] }))
+        .collect()
+}
+
+/// The schema's way to say that the two keys are not there together.
+fn not_both(one: &str, other: &str) -> Value {
+    json!({ "required": [one, other] })
+}
+
+/// Services, the load on them, and the experiments that shake them.
+#[expect(
+    dead_code,
+    reason = "describes the whole file; its parts are read one by one"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "Shaketable suite")]
+pub(super) struct Suite {
+    /// Another suite, relative to this file, that this one completes: maps are merged, everything
+    /// else that is written here replaces what is written there.
+    extend: Option<String>,
+    /// What the suite is called in reports.
+    name: String,
+    /// What all randomness depends on; the same seed gives the same injections.
+    seed: Option<u64>,
+    /// Command lines that run once, before the services start.
+    setup: Option<Commands>,
+    /// Command lines that run when the services are ready, before the load.
+    reset: Option<Commands>,
+    /// Command lines that run after the services have ended.
+    teardown: Option<Commands>,
+    /// The target processes by name.
+    #[schemars(extend("minProperties" = 1))]
+    services: IndexMap<String, Service>,
+    /// What is asked of the services in every experiment.
+    #[schemars(schema_with = "complete_load")]
+    load: Option<Load>,
+    /// How long the phases take in every experiment.
+    phases: Option<Phases>,
+    /// The experiments by name.
+    #[schemars(extend("minProperties" = 1))]
+    experiments: IndexMap<String, Experiment>,
+}
+
+/// One target process.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = exactly_one(&["run", "cargo", "address"])))]
+pub(super) struct Service {
+    /// The program to start, as one command line or as a list. `$PORT` is the port to listen on.
+    pub(super) run: Option<CommandLine>,
+    /// A binary of a Cargo workspace, which is built and started.
+    pub(super) cargo: Option<Cargo>,
+    /// Where the service already listens, on loopback.
+    pub(super) address: Option<SocketAddress>,
+    /// The port to listen on; a free one is chosen when it is left out.
+    #[schemars(range(min = 1))]
+    pub(super) port: Option<u16>,
+    /// Environment variables. `$PORT` and the variables of `calls` can be used in the values.
+    #[serde(default)]
+    pub(super) env: IndexMap<String, Scalar<true>>,
+    /// The directory to start in, relative to this file; the file's own when left out.
+    pub(super) cwd: Option<String>,
+    /// How to see that the service is ready; when its port accepts a connection, if left out.
+    pub(super) ready: Option<Ready>,
+    /// How long the service has to end by itself after SIGTERM; 2s when left out.
+    pub(super) grace: Option<HumanDuration>,
+    /// The services that this one calls, each with the environment variable in which it finds the
+    /// address to call. Each becomes an edge with a proxy.
+    #[serde(default)]
+    pub(super) calls: IndexMap<String, Short<VariableName, Call>>,
+}
+
+/// A binary of a Cargo workspace.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cargo {
+    /// The binary's name.
+    pub(super) bin: String,
+    /// The package, where the binary's name alone does not tell.
+    pub(super) package: Option<String>,
+    /// Its arguments, as one command line or as a list. `$PORT` is the port to listen on.
+    pub(super) args: Option<CommandLine>,
+    /// Whether to build with optimisation.
+    #[serde(default)]
+    pub(super) release: bool,
+}
+
+/// How to see that a service is ready: one way, and for how long to wait.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = exactly_one(&["http", "tcp", "log", "command"])))]
+pub(super) struct Ready {
+    /// The path whose GET is answered with a 2xx.
+    pub(super) http: Option<HttpPath>,
+    /// The port accepts a connection.
+    pub(super) tcp: Option<On>,
+    /// The text that the service prints.
+    pub(super) log: Option<String>,
+    /// The command that ends with success.
+    pub(super) command: Option<CommandLine>,
+    /// How long to wait; 10s when left out.
+    pub(super) timeout: Option<HumanDuration>,
+}
+
+/// An edge: how the caller finds its callee, and what they speak.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Call {
+    /// The caller's environment variable in which it finds the address to call.
+    pub(super) env: VariableName,
+    /// What is spoken; each connection's first bytes tell when it is left out.
+    #[serde(default)]
+    pub(super) protocol: Protocol,
+}
+
+impl From<VariableName> for Call {
+    fn from(env: VariableName) -> Self {
+        Self {
+            env,
+            protocol: Protocol::default(),
+        }
+    }
+}
+
+/// What is asked of the services: how often, and what.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("not" = not_both("request", "requests")))]
+pub(super) struct Load {
+    /// How many calls are sent, whatever becomes of them.
+    pub(super) rate: Option<Rate>,
+    /// After how long the load itself gives a call up; 10s when left out.
+    pub(super) timeout: Option<HumanDuration>,
+    /// The one kind of call.
+    pub(super) request: Option<Request>,
+    /// Several kinds of calls, sent in proportion to their weights.
+    #[schemars(length(min = 1))]
+    pub(super) requests: Option<Vec<Request>>,
+}
+
+/// A load that stands by itself.
+pub(super) fn complete_load(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = Load::json_schema(generator);
+    schema.remove("not");
+    schema.insert("required".to_owned(), json!(["rate"]));
+    schema.insert("oneOf".to_owned(), exactly_one(&["request", "requests"]));
+    schema
+}
+
+/// One kind of call: where to, and its method with the path, as in `get: /orders/1`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    extend("oneOf" = exactly_one(&METHODS.map(|(key, _)| key))),
+    extend("not" = not_both("json", "body")),
+)]
+pub(super) struct Request {
+    /// Its name in reports and checks; the method and the path when left out.
+    pub(super) name: Option<String>,
+    /// How often it is sent in proportion to the others.
+    #[schemars(range(min = 1))]
+    pub(super) weight: Option<u32>,
+    /// The service that it goes to.
+    pub(super) to: ServiceName,
+    /// GET this path.
+    pub(super) get: Option<HttpPath>,
+    /// POST to this path.
+    pub(super) post: Option<HttpPath>,
+    /// PUT to this path.
+    pub(super) put: Option<HttpPath>,
+    /// PATCH this path.
+    pub(super) patch: Option<HttpPath>,
+    /// DELETE this path.
+    pub(super) delete: Option<HttpPath>,
+    /// HEAD of this path.
+    pub(super) head: Option<HttpPath>,
+    /// Its headers.
+    #[serde(default)]
+    pub(super) headers: IndexMap<String, Scalar<false>>,
+    /// Its body, sent as JSON.
+    #[serde(default, deserialize_with = "even_null")]
+    pub(super) json: Option<Value>,
+    /// Its body as it is.
+    pub(super) body: Option<String>,
+}
+
+/// `json: null` is a body too.
+fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// How long each phase takes, at most 1h.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Phases {
+    /// Until the services have settled, judged by nobody; 1s when left out.
+    pub(super) warm_up: Option<HumanDuration>,
+    /// What the services do when they are left alone; 3s when left out.
+    pub(super) baseline: Option<HumanDuration>,
+    /// While the faults are active; 5s when left out.
+    pub(super) fault: Option<HumanDuration>,
+    /// After the faults have been taken away; 5s when left out.
+    pub(super) recovery: Option<HumanDuration>,
+}
+
+/// Faults over phases, and the checks that must hold.
+#[expect(
+    dead_code,
+    reason = "describes a part of the file that is read in smaller parts"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Experiment {
+    /// What goes wrong in the fault phase.
+    faults: Option<Vec<Fault>>,
+    /// What differs from the suite's load.
+    load: Option<Load>,
+    /// What differs from the suite's phases.
+    phases: Option<Phases>,
+    /// The checks that must hold, each by its name alone or with parameters.
+    #[schemars(length(min = 1))]
+    expect: Vec<Expectation>,
+}

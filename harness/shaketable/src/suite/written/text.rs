@@ -1,0 +1,171 @@
+//! The texts of a suite that have a form of their own: command lines, paths, addresses, names.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+use shaketable_faults::units;
+
+use crate::suite::variables::is_name;
+
+/// A text, a number or a truth value, which counts as the text that it is written as. Whether
+/// `$NAME` in it is replaced at the start is part of the type.
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::suite) struct Scalar<const EXPANDED: bool>(pub(in crate::suite) String);
+
+impl<const EXPANDED: bool> JsonSchema for Scalar<EXPANDED> {
+    fn schema_name() -> Cow<'static, str> {
+        if EXPANDED {
+            "ExpandedScalar".into()
+        } else {
+            "Scalar".into()
+        }
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let format = if EXPANDED {
+            "expanded-scalar"
+        } else {
+            "scalar"
+        };
+        json_schema!({ "type": ["string", "number", "boolean"], "format": format })
+    }
+}
+
+/// A program with its arguments.
+#[derive(Clone, Debug)]
+pub(in crate::suite) enum CommandLine {
+    /// As in a shell, not yet split.
+    Line(String),
+    /// Word by word.
+    Words(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for CommandLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(line) => Ok(Self::Line(line)),
+            words => serde_json::from_value(words)
+                .map(Self::Words)
+                .map_err(de::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for CommandLine {
+    fn schema_name() -> Cow<'static, str> {
+        "CommandLine".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<Scalar<true>>();
+        json_schema!({
+            "oneOf": [
+                { "type": "string", "format": "command-line", "title": "command line" },
+                { "type": "array", "items": word, "title": "list of words" },
+            ],
+        })
+    }
+}
+
+/// One command line, or several.
+#[derive(Clone, Debug)]
+pub(in crate::suite) struct Commands(pub(in crate::suite) Vec<CommandLine>);
+
+impl<'de> Deserialize<'de> for Commands {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(line) => Ok(Self(vec![CommandLine::Line(line)])),
+            lines => serde_json::from_value(lines)
+                .map(Self)
+                .map_err(de::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for Commands {
+    fn schema_name() -> Cow<'static, str> {
+        "Commands".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let line = generator.subschema_for::<CommandLine>();
+        json_schema!({
+            "oneOf": [
+                { "type": "string", "format": "command-line", "title": "command line" },
+                { "type": "array", "items": line, "title": "list of command lines" },
+            ],
+        })
+    }
+}
+
+/// Declares a text with a form: type, format, pattern, example, and what is wrong with one.
+macro_rules! formed_text {
+    ($($(#[$doc:meta])* $name:ident, $format:literal, $pattern:literal, $example:literal, $wrong:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+            pub(in crate::suite) struct $name(pub(in crate::suite) String);
+
+            impl JsonSchema for $name {
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($name).into()
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    json_schema!({
+                        "type": "string",
+                        "format": $format,
+                        "pattern": $pattern,
+                        "examples": [$example],
+                    })
+                }
+            }
+        )*
+
+        /// Says what is wrong with a text of a format, and after a `;` what to do about it; `None`
+        /// when it is fine or the format is not one that says.
+        pub(in crate::suite) fn complaint(format: &str, text: &str) -> Option<String> {
+            match format {
+                $($format => { let wrong: fn(&str) -> Option<String> = $wrong; wrong(text) })*
+                other => units::complaint(other, text),
+            }
+        }
+    };
+}
+
+formed_text! {
+    /// The path of a request: `/orders/1?fresh=1`.
+    HttpPath, "http-path", r"^/[!-~]*$", "/orders/1", |text| {
+        if !text.starts_with('/') {
+            Some(format!("`{text}` is not a path; begin it with `/`, as in /orders/1"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('#') {
+            Some(format!(
+                "`{text}` cannot be sent as a path; write spaces and everything beyond ASCII as %20 and so on"
+            ))
+        } else {
+            None
+        }
+    };
+    /// An environment variable: `INVENTORY_URL`.
+    VariableName, "variable-name", "^[A-Za-z_][A-Za-z0-9_]*$", "INVENTORY_URL", |text| {
+        (!is_name(text)).then(|| format!(
+            "`{text}` cannot name an environment variable; use letters, digits and `_`, as in INVENTORY_URL"
+        ))
+    };
+    /// Where something listens: `127.0.0.1:8080`.
+    SocketAddress, "socket-address", r"^(127\.[0-9.]+|\[::1\]):[0-9]+$", "127.0.0.1:8080", |text| {
+        match text.parse::<SocketAddr>() {
+            Err(_) => Some(format!("`{text}` is not an address; write IP and port, as in 127.0.0.1:8080")),
+            Ok(address) if address.port() == 0 => {
+                Some(format!("`{text}` has no port; write the one at which the service listens"))
+            }
+            Ok(address) if !address.ip().is_loopback() => Some(format!(
+                "`{text}` is not on this machine; load and faults go to loopback only, as in 127.0.0.1:8080"
+            )),
+            Ok(_) => None,
+        }
+    };
+}
