@@ -44,7 +44,10 @@ async fn http_after_a_silence_is_still_http() {
     // The edge connects to the callee after a while without a word; that must not settle it.
     stage.seen(|seen| seen.connections.len() == 1).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(ask(&mut client, super::stage::GET, 12).await, b"HTTP/1.1 503");
+    assert_eq!(
+        ask(&mut client, super::stage::GET, 12).await,
+        b"HTTP/1.1 503"
+    );
 }
 
 #[tokio::test]
@@ -60,7 +63,10 @@ async fn latency_is_a_delay_line_and_not_a_throttle() {
     assert_eq!(read(&mut client, 200).await, b"ping".repeat(50));
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(100), "{took:?}");
-    assert!(took < Duration::from_secs(2), "50 messages one after the other would take 5 s: {took:?}");
+    assert!(
+        took < Duration::from_secs(2),
+        "50 messages one after the other would take 5 s: {took:?}"
+    );
 }
 
 #[tokio::test]
@@ -69,7 +75,10 @@ async fn hang_reset_and_truncate_work_on_bytes() {
     let reset = stage.inject("reset", json!(true)).await;
     let mut client = stage.connect().await;
     client.write_all(b"x").await.unwrap();
-    assert_eq!(read_to_end(&mut client).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(
+        read_to_end(&mut client).await.unwrap_err().kind(),
+        ErrorKind::ConnectionReset
+    );
     stage.proxy.lift(reset).await.unwrap();
 
     let cut = stage.inject("truncate", json!("3B")).await;
@@ -84,6 +93,12 @@ async fn hang_reset_and_truncate_work_on_bytes() {
     let silent = tokio::time::timeout(Duration::from_millis(150), client.read_u8()).await;
     assert!(silent.is_err());
     drop(client);
-    let seen = stage.seen(|seen| seen.exchanges.last().is_some_and(|e| e.ended == Ended::Caller)).await;
+    let seen = stage
+        .seen(|seen| {
+            seen.exchanges
+                .last()
+                .is_some_and(|e| e.ended == Ended::Caller)
+        })
+        .await;
     assert_eq!(seen.exchanges.len(), 3, "a connection is an exchange");
 }

@@ -13,10 +13,17 @@ const REQUESTS: usize = 60;
 async fn hits(connections: usize, with_another_fault: bool) -> Vec<bool> {
     let stage = Stage::new(HELLO, Protocol::Auto).await;
     if with_another_fault {
-        let elsewhere = Which { path: Some("/r/7*".to_owned()), ..Which::default() };
-        stage.inject_rule("latency", json!("1ms"), elsewhere, 0.5).await;
+        let elsewhere = Which {
+            path: Some("/r/7*".to_owned()),
+            ..Which::default()
+        };
+        stage
+            .inject_rule("latency", json!("1ms"), elsewhere, 0.5)
+            .await;
     }
-    stage.inject_rule("status", json!(503), Which::default(), 0.3).await;
+    stage
+        .inject_rule("status", json!(503), Which::default(), 0.3)
+        .await;
     let mut clients = Vec::new();
     for _ in 0..connections {
         clients.push(stage.connect().await);
@@ -40,5 +47,9 @@ async fn the_same_exchanges_are_hit_whatever_else_goes_on() {
     assert!((8..30).contains(&count), "about 30% of {REQUESTS}: {count}");
     assert_eq!(hits(1, false).await, first);
     assert_eq!(hits(7, false).await, first, "over several connections");
-    assert_eq!(hits(3, true).await, first, "with an unrelated fault beside it");
+    assert_eq!(
+        hits(3, true).await,
+        first,
+        "with an unrelated fault beside it"
+    );
 }

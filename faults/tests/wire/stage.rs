@@ -67,9 +67,16 @@ impl Stage {
 
     pub(crate) async fn before(callee: SocketAddr, protocol: Protocol) -> Self {
         let plane = Plane::start(7, Clock::start()).unwrap();
-        let proxy = plane.open("order -> inventory", protocol, SocketAddr::from(ANYWHERE)).await.unwrap();
+        let proxy = plane
+            .open("order -> inventory", protocol, SocketAddr::from(ANYWHERE))
+            .await
+            .unwrap();
         proxy.lead_to(callee);
-        Self { plane, proxy, served: Arc::default() }
+        Self {
+            plane,
+            proxy,
+            served: Arc::default(),
+        }
     }
 
     /// Injects a fault as a suite would write it.
@@ -77,9 +84,20 @@ impl Stage {
         self.inject_rule(kind, value, Which::default(), 1.0).await
     }
 
-    pub(crate) async fn inject_rule(&self, kind: &str, value: Value, which: Which, probability: f64) -> u16 {
+    pub(crate) async fn inject_rule(
+        &self,
+        kind: &str,
+        value: Value,
+        which: Which,
+        probability: f64,
+    ) -> u16 {
         let fault = (fault::find(kind).unwrap().build)(&value).unwrap();
-        let rule = Rule { name: kind.to_owned(), fault, which, probability };
+        let rule = Rule {
+            name: kind.to_owned(),
+            fault,
+            which,
+            probability,
+        };
         self.proxy.inject(rule).await.unwrap().0
     }
 
@@ -99,7 +117,10 @@ impl Stage {
             if wanted(&seen) {
                 return seen;
             }
-            assert!(tokio::time::Instant::now() < deadline, "never seen: {seen:?}");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "never seen: {seen:?}"
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -108,14 +129,19 @@ impl Stage {
 /// Reads so many bytes.
 pub(crate) async fn read(stream: &mut TcpStream, bytes: usize) -> Vec<u8> {
     let mut buffer = vec![0; bytes];
-    tokio::time::timeout(PATIENCE, stream.read_exact(&mut buffer)).await.expect("in time").unwrap();
+    tokio::time::timeout(PATIENCE, stream.read_exact(&mut buffer))
+        .await
+        .expect("in time")
+        .unwrap();
     buffer
 }
 
 /// Reads until the other side closes; `Err` when it resets.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut buffer = Vec::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut buffer)).await.expect("in time")?;
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut buffer))
+        .await
+        .expect("in time")?;
     Ok(buffer)
 }
 

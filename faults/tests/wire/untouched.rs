@@ -14,7 +14,9 @@ const ODD_ANSWER: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200  fine \r\n
 
 /// Sends both sides' bytes through a proxy in these pieces and gives what arrived.
 async fn through(request: &[u8], answer: &'static [u8], cuts: Vec<usize>) -> (Vec<u8>, Vec<u8>) {
-    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE)).await.unwrap();
+    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE))
+        .await
+        .unwrap();
     let stage = Stage::before(listener.local_addr().unwrap(), Protocol::Auto).await;
     let mut client = stage.connect().await;
     let _ = client.set_nodelay(true);
@@ -65,13 +67,17 @@ async fn pipelined_requests_are_answered_in_order() {
     let mut client = stage.connect().await;
     client.write_all(&GET.repeat(5)).await.unwrap();
     assert_eq!(read(&mut client, HELLO.len() * 5).await, HELLO.repeat(5));
-    let seen = stage.seen(|seen| seen.exchanges.iter().filter(|e| e.end.is_some()).count() == 5).await;
+    let seen = stage
+        .seen(|seen| seen.exchanges.iter().filter(|e| e.end.is_some()).count() == 5)
+        .await;
     assert_eq!(seen.connections.len(), 1);
 }
 
 #[tokio::test]
 async fn a_half_closed_connection_still_gets_its_answer() {
-    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE)).await.unwrap();
+    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE))
+        .await
+        .unwrap();
     let stage = Stage::before(listener.local_addr().unwrap(), Protocol::Auto).await;
     let callee = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -88,8 +94,11 @@ async fn a_half_closed_connection_still_gets_its_answer() {
 
 #[tokio::test]
 async fn an_upgraded_connection_passes_both_ways() {
-    let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
-    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE)).await.unwrap();
+    let answer =
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE))
+        .await
+        .unwrap();
     let stage = Stage::before(listener.local_addr().unwrap(), Protocol::Auto).await;
     let request = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
     tokio::spawn(async move {
@@ -107,13 +116,17 @@ async fn an_upgraded_connection_passes_both_ways() {
 
 #[tokio::test]
 async fn a_callee_that_resets_is_a_reset_for_the_caller() {
-    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE)).await.unwrap();
+    let listener = TcpListener::bind(std::net::SocketAddr::from(ANYWHERE))
+        .await
+        .unwrap();
     let stage = Stage::before(listener.local_addr().unwrap(), Protocol::Auto).await;
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         read(&mut stream, GET.len()).await;
         // Bytes that nobody read make the close a reset.
-        socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        socket2::SockRef::from(&stream)
+            .set_linger(Some(std::time::Duration::ZERO))
+            .unwrap();
     });
     let mut client = stage.connect().await;
     client.write_all(GET).await.unwrap();

@@ -31,9 +31,11 @@ const FILES: [(&str, &str); 3] = [
 const SHOWN: [&str; 2] = ["slow inventory", "inventory answering 503"];
 
 pub(super) fn demo(args: &RunArgs) -> Exit {
-    let files = Embedded(BTreeMap::from(
-        FILES.map(|(name, text)| (name.to_owned(), text.to_owned())),
-    ));
+    let texts = FILES.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let files = InMemory {
+        dir: PathBuf::from("."),
+        texts: BTreeMap::from(texts),
+    };
     let acts = [
         (
             "suites/order-naive.yaml",

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use shaketable::launch::KeeperCommand;
 use shaketable::plan::Plan;
 use shaketable::suite::{Experiment, Start};
 use shaketable::units::brief;
