@@ -96,7 +96,7 @@ impl Follower {
                 );
             }
             Event::FaultInjected { fault } if !self.live || self.volume.verbose => {
-                self.line(&format!("  + {fault}"))
+                self.line(&format!("  + {fault}"));
             }
             Event::Progress {
                 done,

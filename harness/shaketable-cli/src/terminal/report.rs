@@ -43,7 +43,7 @@ pub(crate) fn experiment(report: &ExperimentReport, volume: VolumeArgs) {
     }
     let rows = report.verdicts.iter().map(row).collect();
     let shown = table(
-        &["verdict", "check", "about", "measured", "bound", "samples"],
+        &["verdict", "claim", "about", "measured", "bound", "samples"],
         rows,
     );
     tell(&coloured(paint, &shown));
@@ -57,7 +57,7 @@ pub(crate) fn experiment(report: &ExperimentReport, volume: VolumeArgs) {
 fn row(verdict: &Verdict) -> Vec<String> {
     vec![
         word(verdict.state).to_owned(),
-        verdict.check.clone(),
+        format!("{}\n{}", verdict.check, verdict.claim),
         verdict.about.clone(),
         verdict.measured.clone(),
         verdict.bound.clone(),

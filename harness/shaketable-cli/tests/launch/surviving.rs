@@ -192,7 +192,7 @@ async fn the_harness() {
         return;
     };
     let mut spec = family(|argv| spec_in(&dir, argv));
-    spec.grace = Duration::from_secs(600);
+    spec.grace = Duration::from_mins(10);
     let running = start(&spec, &BTreeMap::new(), &dir.join("target.log"), &keeper())
         .await
         .unwrap();

@@ -77,19 +77,18 @@ impl Percentile {
             ));
         }
         let allowed = 1.0 - self.q;
-        let judged = match (
-            stats::at_most(over, n, allowed),
-            stats::at_most(really_over, n, allowed),
-        ) {
+        // A failure must stand even if everything that is still open turned out well.
+        let breaks = stats::at_most(really_over, n + unsettled, allowed) == Says::Breaks;
+        let judged = match stats::at_most(over, n, allowed) {
+            _ if breaks => Judged::Breaks(measured),
             _ if unsettled * 20 > calls.len() => {
                 Judged::Unknown(format!("{unsettled} calls were still open"))
             }
-            (Says::Holds, _) => Judged::Holds,
-            (_, Says::Breaks) => Judged::Breaks(measured),
-            (Says::Breaks, _) => Judged::Unknown(format!(
+            Says::Holds => Judged::Holds,
+            Says::Breaks => Judged::Unknown(format!(
                 "{over} of {n} calls were over the bound, but the machine stalled meanwhile"
             )),
-            (Says::Open, _) => Judged::Unknown(format!(
+            Says::Open => Judged::Unknown(format!(
                 "{over} of {n} calls over the bound do not decide the {}",
                 self.name
             )),

@@ -1,9 +1,10 @@
 //! The recording, gathered from whoever saw something.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shaketable_faults::observe::Clock;
+use tokio::task::JoinSet;
 
 use super::hiccups::HiccupMeter;
 use super::start::Lab;
@@ -17,9 +18,12 @@ use crate::suite::{Experiment, Start};
 /// The last lines of a dead target's log that are kept.
 const LOG_LINES: usize = 15;
 
-/// The targets that died by themselves so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Deaths(Arc<Mutex<Vec<Death>>>);
+/// The targets that died by themselves so far. Dropping it ends the watch.
+#[derive(Debug, Default)]
+pub(super) struct Deaths {
+    seen: Arc<Mutex<Vec<Death>>>,
+    watches: JoinSet<()>,
+}
 
 impl Deaths {
     /// Watches every process of a lab; `died` is notified at the first death.
@@ -28,7 +32,7 @@ impl Deaths {
         clock: Clock,
         events: &Events,
     ) -> (Self, Arc<tokio::sync::Notify>) {
-        let deaths = Self::default();
+        let mut deaths = Self::default();
         let died = Arc::new(tokio::sync::Notify::new());
         for service in &lab.running {
             let (exited, name, log) = (
@@ -36,8 +40,9 @@ impl Deaths {
                 service.name().to_owned(),
                 service.log().to_owned(),
             );
-            let (deaths, died, events) = (deaths.clone(), Arc::clone(&died), events.clone());
-            tokio::spawn(async move {
+            let (seen, died, events) =
+                (Arc::clone(&deaths.seen), Arc::clone(&died), events.clone());
+            deaths.watches.spawn(async move {
                 let how = exited.await.to_string();
                 let at = clock.now();
                 events.tell(Event::ServiceDied {
@@ -45,7 +50,7 @@ impl Deaths {
                     how: how.clone(),
                 });
                 let log_tail = last_lines(&log, LOG_LINES);
-                deaths.lock().push(Death {
+                lock(&seen).push(Death {
                     service: name,
                     at,
                     how,
@@ -57,9 +62,13 @@ impl Deaths {
         (deaths, died)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Death>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn so_far(&self) -> Vec<Death> {
+        lock(&self.seen).clone()
     }
+}
+
+fn lock(deaths: &Mutex<Vec<Death>>) -> MutexGuard<'_, Vec<Death>> {
+    deaths.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Everybody who sees something of an experiment.
@@ -117,7 +126,7 @@ impl Witnesses<'_> {
             missed,
             phases: phases.to_vec(),
             faults: faults.to_vec(),
-            deaths: self.deaths.lock().clone(),
+            deaths: self.deaths.so_far(),
             hiccups: self.hiccups.seen(),
             end: self.clock.now(),
             interrupted,

@@ -175,7 +175,7 @@ impl<'a> Phases<'a> {
             waited?;
             match self.undecided(phase) {
                 Some(why) if times < TIMES_MAX => {
-                    self.events.tell(Event::PhaseExtended { phase, why })
+                    self.events.tell(Event::PhaseExtended { phase, why });
                 }
                 _ => break,
             }
@@ -306,7 +306,7 @@ impl<'a> Phases<'a> {
             match proxy.lift(mark.number).await {
                 Ok(until) => mark.until = Some(until),
                 Err(error) => {
-                    unreverted.push(format!("{} on {}: {error}", mark.says, proxy.name()))
+                    unreverted.push(format!("{} on {}: {error}", mark.says, proxy.name()));
                 }
             }
             lifted = true;

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::suite::{Command, Edge, Service, Start};
 
 /// How long a setup, reset or teardown command may take.
-const COMMAND_MAX: Duration = Duration::from_secs(120);
+const COMMAND_MAX: Duration = Duration::from_mins(2);
 
 /// Why a lab did not come up.
 #[derive(Debug, thiserror::Error)]

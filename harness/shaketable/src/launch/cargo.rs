@@ -89,5 +89,8 @@ pub async fn cargo_build(
             b"cargo named no executable for this binary",
         )
     };
-    messages.filter_map(executable).last().ok_or_else(nothing)
+    messages
+        .filter_map(executable)
+        .next_back()
+        .ok_or_else(nothing)
 }

@@ -30,7 +30,9 @@ impl Mix {
                 sum
             })
             .collect();
-        upto.iter_mut().for_each(|end| *end /= sum);
+        for end in &mut upto {
+            *end /= sum;
+        }
         Self { upto }
     }
 

@@ -67,6 +67,11 @@ impl Check for Recovery {
     }
 }
 
+/// A moment after the end of the faults, in words.
+fn moment(after: Nanos) -> String {
+    if after == 0 { "at once".to_owned() } else { time(after) }
+}
+
 impl Recovery {
     fn decide(&self, mark: PhaseMark, calls: &[(Nanos, bool)], goodput: f64, verdict: Verdict) -> Verdict {
         let within = nanos(self.within.0);
@@ -105,7 +110,7 @@ impl Recovery {
                     .wants_more(Phase::Recovery)
             };
         }
-        let verdict = verdict.measured(time(back_at), bound).evidence(format!("it held for {}", time(held_for)));
+        let verdict = verdict.measured(moment(back_at), bound).evidence(format!("it held for {}", time(held_for)));
         if back_at <= within { verdict.pass() } else { verdict.fail(format!("it took {} to recover", time(back_at)), next) }
     }
 }

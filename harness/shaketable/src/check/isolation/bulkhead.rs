@@ -92,7 +92,7 @@ impl Bulkhead {
                 let faulted = view.faulted_edges();
                 let edges: Vec<String> = faulted.iter().map(|edge| view.recording.edges[*edge].to_string()).collect();
                 verdict.fail(
-                    format!("{name} is blocked although it does not need {}: {:.0}% fail or are late", edges.join(", "), (1.0 - share) * 100.0),
+                    format!("{name} is blocked although it does not need {}: {:.1}% fail or are late", edges.join(", "), (1.0 - share) * 100.0),
                     "find what these calls share with those that wait: a connection pool, worker threads, a lock; give each dependency its own",
                 )
             }

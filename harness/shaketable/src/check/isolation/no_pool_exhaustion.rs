@@ -14,7 +14,7 @@ use crate::check::stats::{self, Says};
 use crate::check::view::{Level, View, mean_level, time};
 use crate::check::{Check, Known, Verdict};
 use crate::names::ServiceName;
-use crate::record::{Nanos, Phase, PhaseMark, Recording};
+use crate::record::{Ended, Exchange, Nanos, Phase, PhaseMark, Recording};
 
 /// The parameters of `no_pool_exhaustion`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -96,11 +96,15 @@ fn judge_edge(view: &View<'_>, edge: usize, mark: PhaseMark) -> Verdict {
         .evidence(format!("the load would put {demand:.0} exchanges in flight if nobody gave up"));
     if flat && backlog.stays() && !blocked.is_empty() {
         let n = plateau.level;
-        let held = held(view, edge, mark);
-        let allows = n as f64 / (held as f64 / 1e9);
+        let allows = match held(view, edge, mark) {
+            Some(held) => {
+                let rate = n as f64 / (held as f64 / 1e9);
+                format!("at {} an exchange it allows {rate:.1}/s", time(held))
+            }
+            None => "no exchange ends, so it allows 0/s".to_owned(),
+        };
         let reason = format!(
-            "a pool of {n} is exhausted: at {} an exchange it allows {allows:.1}/s, and {:.0} calls queue behind it",
-            time(held),
+            "a pool of {n} is exhausted: {allows}, and {:.0} calls queue behind it",
             backlog.late
         );
         return verdict.fail(reason, format!("give {} a pool of its own and a timeout, and turn calls away when it is full", name.callee));
@@ -185,9 +189,12 @@ fn blocked<'a>(view: &View<'a>, edge: usize, mark: PhaseMark) -> Vec<&'a str> {
         .collect()
 }
 
-/// How long an exchange holds its place: the mean over the phase, open ones at their age.
-fn held(view: &View<'_>, edge: usize, mark: PhaseMark) -> Nanos {
-    let ages: Vec<Nanos> =
-        view.exchanges(edge, mark).map(|e| e.end.unwrap_or(view.recording.end) - e.start).collect();
-    ages.iter().sum::<Nanos>() / (ages.len() as Nanos).max(1)
+/// How long an exchange holds its place: the median of those that were answered in the phase;
+/// `None` when none was.
+fn held(view: &View<'_>, edge: usize, mark: PhaseMark) -> Option<Nanos> {
+    let answered = |e: &&Exchange| e.ended == Ended::Answered;
+    let times = view.exchanges(edge, mark).filter(answered).filter_map(|e| Some(e.end? - e.start));
+    let mut times: Vec<Nanos> = times.collect();
+    times.sort_unstable();
+    stats::quantile(&times, 0.5)
 }
