@@ -23,7 +23,10 @@ pub(crate) fn check() -> Result<(), StepError> {
 fn installed() -> Option<PathBuf> {
     let candidates = [PathBuf::from("cargo-deny"), home().join("bin/cargo-deny")];
     candidates.into_iter().find(|program| {
-        Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+        Command::new(program)
+            .arg("--version")
+            .output()
+            .is_ok_and(|output| output.status.success())
     })
 }
 
@@ -32,7 +35,17 @@ fn install() -> Result<PathBuf, StepError> {
     let root = home.display().to_string();
     let target = home.join("build").display().to_string();
     steps::cargo(
-        &["install", "cargo-deny", "--locked", "--version", VERSION, "--root", &root, "--target-dir", &target],
+        &[
+            "install",
+            "cargo-deny",
+            "--locked",
+            "--version",
+            VERSION,
+            "--root",
+            &root,
+            "--target-dir",
+            &target,
+        ],
         &[],
     )?;
     Ok(home.join("bin/cargo-deny"))
@@ -42,5 +55,8 @@ fn install() -> Result<PathBuf, StepError> {
 fn home() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    cache.or_else(home).unwrap_or_else(std::env::temp_dir).join("shaketable-ci")
+    cache
+        .or_else(home)
+        .unwrap_or_else(std::env::temp_dir)
+        .join("shaketable-ci")
 }

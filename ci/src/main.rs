@@ -36,7 +36,14 @@ enum Step {
 }
 
 /// The steps of the whole gate, the most telling first.
-const GATE: [Step; 6] = [Step::Test, Step::Fmt, Step::Clippy, Step::Docs, Step::Deny, Step::Fuzz];
+const GATE: [Step; 6] = [
+    Step::Test,
+    Step::Fmt,
+    Step::Clippy,
+    Step::Docs,
+    Step::Deny,
+    Step::Fuzz,
+];
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -60,10 +67,26 @@ impl Step {
             // The README's own command.
             Self::Test => cargo(&["test", "--workspace"], &[]),
             Self::Fmt => cargo(&["fmt", "--all", "--check"], &[]),
-            Self::Clippy => cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
-            Self::Docs => {
-                cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"], &[("RUSTDOCFLAGS", "-D warnings")])
-            }
+            Self::Clippy => cargo(
+                &[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+                &[],
+            ),
+            Self::Docs => cargo(
+                &[
+                    "doc",
+                    "--workspace",
+                    "--no-deps",
+                    "--document-private-items",
+                ],
+                &[("RUSTDOCFLAGS", "-D warnings")],
+            ),
             Self::Deny => deny::check(),
             Self::Fuzz => cargo(&["check", "--manifest-path", "ci/fuzz/Cargo.toml"], &[]),
             Self::Schemas => schemas::write(),

@@ -12,7 +12,10 @@ pub(crate) fn write() -> Result<(), StepError> {
         let path = root().join("harness/schemas").join(name);
         let text = format!("{schema:#}\n");
         let shown = path.display().to_string();
-        std::fs::write(&path, text).map_err(|source| StepError::Write { path: shown.clone(), source })?;
+        std::fs::write(&path, text).map_err(|source| StepError::Write {
+            path: shown.clone(),
+            source,
+        })?;
         tell(&format!("wrote {shown}"));
     }
     Ok(())

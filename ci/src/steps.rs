@@ -35,7 +35,9 @@ pub(crate) fn tell(text: &str) {
 
 /// The workspace's root, whatever directory this was called from.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
 }
 
 /// Runs `cargo` with these arguments and environment variables.
@@ -52,6 +54,13 @@ pub(crate) fn run(command: &mut Command, shown: &str) -> Result<(), StepError> {
     let status = command
         .current_dir(root())
         .status()
-        .map_err(|source| StepError::Run { command: shown.to_owned(), source })?;
-    if status.success() { Ok(()) } else { Err(StepError::Failed(shown.to_owned())) }
+        .map_err(|source| StepError::Run {
+            command: shown.to_owned(),
+            source,
+        })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(StepError::Failed(shown.to_owned()))
+    }
 }

@@ -4,6 +4,7 @@ mod follow;
 mod paint;
 pub(crate) mod report;
 mod table;
+mod text;
 
 use std::io::{self, Write};
 

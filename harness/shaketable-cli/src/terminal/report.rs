@@ -6,6 +6,7 @@ use std::path::Path;
 use shaketable::check::{State, Verdict};
 use shaketable::report::{ExperimentReport, Report, RunOutcome};
 
+use super::text::paragraph;
 use super::{Paint, counted, table, tell, width};
 use crate::args::VolumeArgs;
 
@@ -57,7 +58,7 @@ pub(crate) fn experiment(report: &ExperimentReport, volume: VolumeArgs) {
 fn row(verdict: &Verdict) -> Vec<String> {
     vec![
         word(verdict.state).to_owned(),
-        format!("{}\n{}", verdict.check, verdict.claim),
+        verdict.check.clone(),
         verdict.about.clone(),
         verdict.measured.clone(),
         verdict.bound.clone(),
@@ -104,40 +105,14 @@ fn detail(paint: Paint, verdict: &Verdict) {
         verdict.claim
     ));
     if let Some(reason) = &verdict.reason {
-        tell(&wrapped("    ", reason));
+        tell(&paragraph("    ", reason, width()));
     }
     for fact in &verdict.evidence {
-        tell(&paint.faint(&wrapped("      - ", fact)));
+        tell(&paint.faint(&paragraph("      - ", fact, width())));
     }
     if let Some(next) = &verdict.next {
-        tell(&wrapped("    next: ", next));
+        tell(&paragraph("    next: ", next, width()));
     }
-}
-
-/// Text broken at words, its further lines under the first one's beginning.
-fn wrapped(lead: &str, text: &str) -> String {
-    let indent = " ".repeat(lead.chars().count());
-    let mut lines = vec![lead.to_owned()];
-    let mut length = lead.chars().count();
-    let mut fresh = true;
-    for word in text.split(' ') {
-        let chars = word.chars().count();
-        if !fresh && length + 1 + chars > width() {
-            lines.push(indent.clone());
-            length = indent.len();
-            fresh = true;
-        }
-        if let Some(line) = lines.last_mut() {
-            if !fresh {
-                line.push(' ');
-                length += 1;
-            }
-            line.push_str(word);
-            length += chars;
-        }
-        fresh = false;
-    }
-    lines.join("\n")
 }
 
 /// Shows how the whole run came out, and how to run it again.

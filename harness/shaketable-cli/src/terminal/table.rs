@@ -1,24 +1,71 @@
-//! Tables that fit the terminal.
+//! Tables that fit the terminal: the widest columns give way first, and cells break at words.
 
 use tabled::builder::Builder;
-use tabled::settings::peaker::Priority;
-use tabled::settings::{Padding, Style, Width};
+use tabled::settings::Style;
 
-use super::width;
+use super::{text, width};
 
-/// A table with a head; cells wrap at words until it fits.
+/// A table with a head.
 pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut all = vec![head.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>()];
+    all.extend(rows);
+    // Each column has a border and two spaces; the last border closes the row.
+    let room = width().saturating_sub(3 * head.len() + 1);
+    let widths = fit(&all, room);
     let mut builder = Builder::default();
-    builder.push_record(head.iter().copied());
-    for row in rows {
-        builder.push_record(row);
+    for row in all {
+        builder.push_record(
+            row.iter()
+                .zip(&widths)
+                .map(|(cell, width)| text::lines(cell, *width).join("\n")),
+        );
     }
-    let mut table = builder.build();
-    table.with(Style::sharp()).with(Padding::new(1, 1, 0, 0));
-    table.with(
-        Width::wrap(width())
-            .keep_words(true)
-            .priority(Priority::max(true)),
-    );
-    table.to_string()
+    builder.build().with(Style::sharp()).to_string()
+}
+
+/// How wide each column may be, so that all fit into the room if their words let them.
+fn fit(rows: &[Vec<String>], room: usize) -> Vec<usize> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let most = |column: usize, measure: fn(&str) -> usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| measure(cell))
+            .max()
+            .unwrap_or_default()
+    };
+    let mut widths: Vec<usize> = (0..columns)
+        .map(|column| most(column, |cell| cell.chars().count()))
+        .collect();
+    let least: Vec<usize> = (0..columns)
+        .map(|column| most(column, text::longest_word))
+        .collect();
+    while widths.iter().sum::<usize>() > room {
+        let shrinkable = (0..columns).filter(|column| widths[*column] > least[*column]);
+        let Some(widest) = shrinkable.max_by_key(|column| widths[*column]) else {
+            break;
+        };
+        widths[widest] -= 1;
+    }
+    widths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stay_whole_and_the_widest_column_gives_way() {
+        let rows = vec![vec![
+            "pass".to_owned(),
+            "no_pool_exhaustion".to_owned(),
+            "a long tale of many words".to_owned(),
+        ]];
+        assert_eq!(fit(&rows, 100), [4, 18, 25]);
+        assert_eq!(fit(&rows, 40), [4, 18, 18]);
+        assert_eq!(
+            fit(&rows, 10),
+            [4, 18, 5],
+            "words are not cut for the sake of the room"
+        );
+    }
 }

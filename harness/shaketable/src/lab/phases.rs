@@ -197,11 +197,14 @@ impl<'a> Phases<'a> {
     }
 
     fn begin(&mut self, phase: Phase, planned: Duration) {
-        let now = self.witnesses.clock.now();
-        self.mark_end();
+        // The faults hold from the first instant of their phase, and are lifted after its last.
+        if phase != Phase::Recovery {
+            self.mark_end();
+        }
+        let from = self.marks.last().map_or(0, |mark| mark.until);
         self.marks.push(PhaseMark {
             phase,
-            from: now,
+            from,
             until: Nanos::MAX,
         });
         self.events.tell(Event::PhaseBegan { phase, planned });

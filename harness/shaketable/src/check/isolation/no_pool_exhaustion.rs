@@ -193,7 +193,9 @@ fn blocked<'a>(view: &View<'a>, edge: usize, mark: PhaseMark) -> Vec<&'a str> {
 /// `None` when none was.
 fn held(view: &View<'_>, edge: usize, mark: PhaseMark) -> Option<Nanos> {
     let answered = |e: &&Exchange| e.ended == Ended::Answered;
-    let times = view.exchanges(edge, mark).filter(answered).filter_map(|e| Some(e.end? - e.start));
+    // What the end of the fault released says nothing of the fault.
+    let time = |e: &Exchange| e.end.filter(|end| *end < mark.until).map(|end| end - e.start);
+    let times = view.exchanges(edge, mark).filter(answered).filter_map(time);
     let mut times: Vec<Nanos> = times.collect();
     times.sort_unstable();
     stats::quantile(&times, 0.5)

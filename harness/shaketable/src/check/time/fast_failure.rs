@@ -47,11 +47,11 @@ impl Check for FastFailure {
             view.phase(Phase::Fault).into_iter().flat_map(|mark| view.calls(mark)).filter(wanted).collect();
         // Calls that never touch the faulted edge would only dilute those that do.
         let touched: Vec<&Call> = all.iter().copied().filter(|call| view.needs_any(call, &faulted)).collect();
-        let (calls, whose) = if touched.is_empty() { (all, "calls") } else { (touched, "calls that need the edge") };
+        let (calls, whose) = if touched.is_empty() { (all, "all calls") } else { (touched, "calls that need the edge") };
 
-        let about = self.request.as_ref().map_or_else(|| "all calls".to_owned(), RequestName::to_string);
+        let about = self.request.as_ref().map_or_else(|| whose.to_owned(), RequestName::to_string);
         let percentile = Percentile { q: 0.99, bound: self.p99, name: "p99" };
-        let mut verdict = Verdict::about(Self::NAME, about, CLAIM).exercised(calls.len(), whose);
+        let mut verdict = Verdict::about(Self::NAME, about, CLAIM).exercised(calls.len(), "calls");
         let answered = calls.iter().filter(|call| call.is_good()).count();
         verdict = verdict.evidence(format!("{answered} of {} {whose} succeeded", calls.len()));
         if !recording.faults.iter().any(|fault| fault.hang.is_some() || fault.delay.is_some()) {
