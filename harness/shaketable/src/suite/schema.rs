@@ -206,8 +206,17 @@ impl<'a> Shape<'a> {
 
     /// The branch that is a map, or the shape itself.
     pub(super) fn as_map(self) -> Self {
-        let maps = |branch: &Self| branch.types().contains(&"object");
-        self.branches().into_iter().find(maps).unwrap_or(self)
+        self.branch_of("object")
+    }
+
+    /// The branch that is a list, or the shape itself.
+    pub(super) fn as_list(self) -> Self {
+        self.branch_of("array")
+    }
+
+    fn branch_of(self, name: &str) -> Self {
+        let fits = |branch: &Self| branch.types().contains(&name);
+        self.branches().into_iter().find(fits).unwrap_or(self)
     }
 }
 

@@ -71,6 +71,11 @@ impl Node {
         }
     }
 
+    /// Whether nothing was written here.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar { text, plain: true } if meaning(text, true).is_null())
+    }
+
     /// The text as written, of a scalar.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
