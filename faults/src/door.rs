@@ -25,7 +25,7 @@ fn bound(address: SocketAddr) -> io::Result<Socket> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    socket.set_reuse_address(true)?;
+    // Not SO_REUSEADDR: with it others could bind the port while nobody listens.
     #[cfg(unix)]
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;

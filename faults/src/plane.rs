@@ -310,14 +310,13 @@ async fn listen_in(
             return Some((http, first, upstream));
         }
         let callee_speaks = async {
-            match &mut upstream {
-                Some(upstream) => fill(&mut upstream.stream, &mut upstream.ahead)
+            if let Some(upstream) = &mut upstream {
+                fill(&mut upstream.stream, &mut upstream.ahead)
                     .await
-                    .is_ok(),
-                None => {
-                    tokio::time::sleep(SPEAKS_FIRST).await;
-                    false
-                }
+                    .is_ok()
+            } else {
+                tokio::time::sleep(SPEAKS_FIRST).await;
+                false
             }
         };
         tokio::select! {

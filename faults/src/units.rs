@@ -197,8 +197,12 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0;
         match bytes {
-            _ if bytes >= 1 << 20 && bytes % (1 << 20) == 0 => write!(f, "{}MiB", bytes >> 20),
-            _ if bytes >= 1 << 10 && bytes % (1 << 10) == 0 => write!(f, "{}KiB", bytes >> 10),
+            _ if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) => {
+                write!(f, "{}MiB", bytes >> 20)
+            }
+            _ if bytes >= 1 << 10 && bytes.is_multiple_of(1 << 10) => {
+                write!(f, "{}KiB", bytes >> 10)
+            }
             _ => write!(f, "{bytes}B"),
         }
     }

@@ -53,6 +53,10 @@ impl Fault for Latency {
         treatment.delay += lowest + (self.jitter * 2).mul_f64(dice.roll());
     }
 
+    fn delay(&self) -> Option<Duration> {
+        Some(self.delay.saturating_sub(self.jitter))
+    }
+
     fn describe(&self) -> String {
         let delay = HumanDuration(self.delay);
         if self.jitter.is_zero() {

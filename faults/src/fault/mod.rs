@@ -32,6 +32,11 @@ pub trait Fault: Debug + Send + Sync {
         None
     }
 
+    /// How long it holds an answer back at least, if that is what it does.
+    fn delay(&self) -> Option<Duration> {
+        None
+    }
+
     /// One line for a person: `latency 3s ± 500ms`.
     fn describe(&self) -> String;
 }

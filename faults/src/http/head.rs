@@ -34,6 +34,10 @@ pub(crate) struct ResponseHead {
 pub(crate) struct NotHttp;
 
 /// What the framing headers of a message say.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is the presence of one header option"
+)]
 #[derive(Default)]
 struct Said {
     length: Option<u64>,

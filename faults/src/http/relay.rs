@@ -269,7 +269,9 @@ impl Relay<'_> {
             }
         };
         match outcome {
-            Outcome::Complete if gave_up.is_some() => Then::Close(Ended::Caller),
+            Outcome::Complete | Outcome::Callee(_) if gave_up.is_some() => {
+                Then::Close(Ended::Caller)
+            }
             Outcome::Complete if head.close => Then::Close(Ended::Answered),
             // Answered before the request was through: the rest of it passes as it is.
             Outcome::Complete if !sent.load(Ordering::Relaxed) => Then::Tunnel,
@@ -278,7 +280,6 @@ impl Relay<'_> {
             Outcome::Switched | Outcome::Foreign => Then::Tunnel,
             Outcome::Cut => Then::Reset(Ended::Fault),
             Outcome::Caller => Then::Reset(Ended::Caller),
-            Outcome::Callee(_) if gave_up.is_some() => Then::Close(Ended::Caller),
             Outcome::Callee(Gone::Closed) => Then::Close(Ended::Callee),
             Outcome::Callee(Gone::Reset) => Then::Reset(Ended::Callee),
         }
@@ -288,13 +289,14 @@ impl Relay<'_> {
     async fn tunnel(self) -> Ended {
         let upstream = match self.upstream {
             Some(upstream) => upstream,
-            None => match self.edge.connect().await {
-                Ok(upstream) => upstream,
-                Err(_) => {
+            None => {
+                if let Ok(upstream) = self.edge.connect().await {
+                    upstream
+                } else {
                     reset_on_close(self.client);
                     return Ended::Callee;
                 }
-            },
+            }
         };
         tcp::tunnel(
             self.edge,

@@ -1,2 +1,30 @@
-//! Placeholder.
-fn main() {}
+//! The `shaketable` binary. It reads the command line, hands over, and returns an exit code.
+
+mod args;
+mod commands;
+mod exit;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    // Before anything else: a keeper has to be up within milliseconds.
+    if words.next().is_some_and(|word| word == commands::KEEP) {
+        return shaketable::launch::keeper::main(words);
+    }
+    match args::Args::try_parse() {
+        Ok(args) => commands::run(args),
+        Err(error) => {
+            // Help and version are answers, not errors; clap prints each where it belongs.
+            let _ = error.print();
+            if error.use_stderr() {
+                exit::USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            }
+        }
+    }
+}

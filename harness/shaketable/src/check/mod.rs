@@ -4,6 +4,8 @@
 //! **Invariant:** no verdict without evidence. A check counts how often what it judges was
 //! exercised; without that it is inconclusive and says why.
 
+mod latency;
+mod normal;
 pub mod stats;
 pub mod verdict;
 pub mod view;
@@ -97,6 +99,9 @@ catalogue! {
     breakers { recovery::Recovery }
     answers { process_survival::ProcessSurvival }
 }
+
+/// The check that holds in every experiment, whether the suite names it or not.
+pub const ALWAYS: &str = "process_survival";
 
 /// Looks a kind up by its key in a suite.
 pub fn find(name: &str) -> Option<&'static Kind> {

@@ -1,1 +1,419 @@
-//! Placeholder.
+//! What checks ask of a recording: which calls need which edge, which belong to a phase, how many
+//! exchanges were in flight, how much of a latency was the machine's own fault.
+
+use std::time::Duration;
+
+use shaketable_faults::units::brief;
+
+use super::stats;
+use crate::names::EdgeName;
+use crate::record::{Call, Ended, Exchange, FaultMark, Nanos, Phase, PhaseMark, Recording};
+
+/// After the last serial call, so long exchanges are still counted as its own.
+const TAIL: Nanos = 200_000_000;
+
+/// A recording with the questions that checks ask of it.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The recording itself.
+    pub recording: &'a Recording,
+    /// The share of a class's serial calls that reached an edge, by class and edge.
+    needs: Vec<Vec<f64>>,
+    /// The end of each hiccup and the sum of all up to it.
+    stalls: Vec<(Nanos, Nanos)>,
+}
+
+/// A number in flight, held from one moment until the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// From when.
+    pub from: Nanos,
+    /// Until when.
+    pub until: Nanos,
+    /// How many.
+    pub count: i64,
+}
+
+impl<'a> View<'a> {
+    /// Looks at a recording.
+    pub fn new(recording: &'a Recording) -> Self {
+        let mut sum = 0;
+        let stalls = recording.hiccups.iter().map(|h| {
+            sum += h.late;
+            (h.at + h.late, sum)
+        });
+        Self {
+            recording,
+            needs: needs(recording),
+            stalls: stalls.collect(),
+        }
+    }
+
+    /// A phase's mark, where the experiment came to it.
+    pub fn phase(&self, phase: Phase) -> Option<PhaseMark> {
+        self.recording
+            .phases
+            .iter()
+            .find(|mark| mark.phase == phase)
+            .copied()
+    }
+
+    /// An edge's place among the edges.
+    pub fn edge(&self, name: &EdgeName) -> Option<usize> {
+        self.recording.edges.iter().position(|edge| edge == name)
+    }
+
+    /// The edges that faults were injected on, in order.
+    pub fn faulted_edges(&self) -> Vec<usize> {
+        let mut edges: Vec<usize> = self
+            .recording
+            .faults
+            .iter()
+            .map(|fault| fault.edge)
+            .collect();
+        edges.sort_unstable();
+        edges.dedup();
+        edges
+    }
+
+    /// What was injected on an edge.
+    pub fn faults_on(&self, edge: usize) -> impl Iterator<Item = &'a FaultMark> {
+        self.recording
+            .faults
+            .iter()
+            .filter(move |fault| fault.edge == edge)
+    }
+
+    /// The exchanges of an edge that began in a phase.
+    pub fn exchanges(&self, edge: usize, mark: PhaseMark) -> impl Iterator<Item = &'a Exchange> {
+        let within = move |exchange: &&Exchange| (mark.from..mark.until).contains(&exchange.start);
+        self.recording
+            .seen
+            .get(edge)
+            .into_iter()
+            .flat_map(|seen| &seen.exchanges)
+            .filter(within)
+    }
+
+    /// The calls of the load (not the serial ones) that were meant for a phase.
+    pub fn calls(&self, mark: PhaseMark) -> impl Iterator<Item = &'a Call> {
+        let within =
+            move |call: &&Call| !call.serial && (mark.from..mark.until).contains(&call.intended);
+        self.recording.calls.iter().filter(within)
+    }
+
+    /// The name of a call's class.
+    pub fn class_name(&self, class: u16) -> &'a str {
+        self.recording
+            .classes
+            .get(usize::from(class))
+            .map_or("?", |class| class.name.as_str())
+    }
+
+    /// Whether calls of a class reach an edge when all is well.
+    pub fn class_needs(&self, class: u16, edge: usize) -> bool {
+        self.needs
+            .get(usize::from(class))
+            .and_then(|edges| edges.get(edge))
+            .is_some_and(|share| *share >= 0.5)
+    }
+
+    /// Whether a call needs one of these edges.
+    pub fn needs_any(&self, call: &Call, edges: &[usize]) -> bool {
+        edges.iter().any(|edge| self.class_needs(call.class, *edge))
+    }
+
+    /// A call's latency; a lower bound where it never ended.
+    pub fn latency(&self, call: &Call) -> Nanos {
+        call.latency(self.recording.end)
+    }
+
+    /// A call's latency less the time in which this machine did not let the harness run (or the
+    /// load generator was late): what
+    /// is left is the target's own, so a failure must stand on it.
+    pub fn own_latency(&self, call: &Call) -> Nanos {
+        let until = call.end.unwrap_or(self.recording.end);
+        self.latency(call)
+            .saturating_sub(self.stalled(call.intended, until))
+    }
+
+    /// How long the machine stalled between two moments.
+    pub fn stalled(&self, from: Nanos, until: Nanos) -> Nanos {
+        let up_to = |moment: Nanos| {
+            let after = self.stalls.partition_point(|(end, _)| *end <= moment);
+            after
+                .checked_sub(1)
+                .and_then(|last| self.stalls.get(last))
+                .map_or(0, |(_, sum)| *sum)
+        };
+        // A hiccup counts when it ended in the span or shortly after it, as its cause lay before.
+        up_to(until + 20_000_000) - up_to(from)
+    }
+
+    /// The call that an exchange belongs to, where the target passed our trace id on.
+    pub fn call_of(&self, exchange: &Exchange) -> Option<usize> {
+        let trace = exchange.trace?;
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves of the id")]
+        let (base, call) = ((trace >> 64) as u64, trace as u64);
+        if base != self.recording.trace_base {
+            return None;
+        }
+        usize::try_from(call.checked_sub(1)?)
+            .ok()
+            .filter(|call| *call < self.recording.calls.len())
+    }
+
+    /// How many exchanges of an edge were in flight during a phase.
+    pub fn in_flight(&self, edge: usize, mark: PhaseMark) -> Vec<Level> {
+        let seen = self.recording.seen.get(edge);
+        levels(
+            mark,
+            seen.into_iter()
+                .flat_map(|seen| &seen.exchanges)
+                .map(|e| (e.start, e.end, 1)),
+        )
+    }
+
+    /// A service's backlog during a phase: what it was asked and had not answered, less what it
+    /// itself was waiting for.
+    pub fn backlog(&self, service: &str, mark: PhaseMark) -> Vec<Level> {
+        let recording = self.recording;
+        let is_to = |call: &&Call| {
+            recording
+                .classes
+                .get(usize::from(call.class))
+                .is_some_and(|c| c.to == service)
+        };
+        let asked = recording
+            .calls
+            .iter()
+            .filter(is_to)
+            .map(|call| (call.sent, call.end, 1));
+        let passed = recording
+            .edges
+            .iter()
+            .zip(&recording.seen)
+            .flat_map(|(edge, seen)| {
+                let sign = i64::from(edge.callee == service) - i64::from(edge.caller == service);
+                seen.exchanges
+                    .iter()
+                    .filter(move |_| sign != 0)
+                    .map(move |e| (e.start, e.end, sign))
+            });
+        levels(mark, asked.chain(passed))
+    }
+
+    /// The faults whose edge no traffic reached while they were active.
+    pub fn unreached_faults(&self) -> Vec<&'a FaultMark> {
+        let recording = self.recording;
+        let reached = |fault: &&FaultMark| {
+            let Some(seen) = recording.seen.get(fault.edge) else {
+                return false;
+            };
+            if fault.refuses {
+                // Nothing listens, so nothing can be counted: calls that need the edge stand for it.
+                let from = fault.from;
+                let until = fault.until.unwrap_or(recording.end);
+                return recording.calls.iter().any(|call| {
+                    (from..until).contains(&call.intended)
+                        && self.class_needs(call.class, fault.edge)
+                });
+            }
+            seen.exchanges
+                .iter()
+                .any(|exchange| exchange.fault == Some(fault.number))
+        };
+        recording
+            .faults
+            .iter()
+            .filter(|fault| !reached(fault))
+            .collect()
+    }
+
+    /// How a fault and its edge read in a sentence: `latency 3s on order -> inventory`.
+    pub fn fault_text(&self, fault: &FaultMark) -> String {
+        match self.recording.edges.get(fault.edge) {
+            Some(edge) => format!("{} on {edge}", fault.says),
+            None => fault.says.clone(),
+        }
+    }
+
+    /// The 99th percentile of how late calls were sent in a phase.
+    pub fn lateness(&self, mark: PhaseMark) -> Nanos {
+        let mut late: Vec<u64> = self
+            .calls(mark)
+            .map(|call| call.sent.saturating_sub(call.intended))
+            .collect();
+        late.sort_unstable();
+        stats::quantile(&late, 0.99).unwrap_or_default()
+    }
+}
+
+/// The share of each class's serial calls that reached each edge.
+fn needs(recording: &Recording) -> Vec<Vec<f64>> {
+    let mut reached = vec![vec![0_u32; recording.edges.len()]; recording.classes.len()];
+    let mut tried = vec![0_u32; recording.classes.len()];
+    let serial: Vec<&Call> = recording.calls.iter().filter(|call| call.serial).collect();
+    for (i, call) in serial.iter().enumerate() {
+        let until = serial
+            .get(i + 1)
+            .map_or(call.end.unwrap_or(call.sent) + TAIL, |next| next.sent);
+        let class = usize::from(call.class);
+        let Some(row) = reached.get_mut(class) else {
+            continue;
+        };
+        tried[class] += 1;
+        for (edge, seen) in recording.seen.iter().enumerate() {
+            let first = seen
+                .exchanges
+                .partition_point(|exchange| exchange.start < call.sent);
+            if seen
+                .exchanges
+                .get(first)
+                .is_some_and(|exchange| exchange.start < until)
+            {
+                row[edge] += 1;
+            }
+        }
+    }
+    let share = |(row, tried): (Vec<u32>, u32)| {
+        row.into_iter()
+            .map(|n| {
+                if tried == 0 {
+                    0.0
+                } else {
+                    f64::from(n) / f64::from(tried)
+                }
+            })
+            .collect()
+    };
+    reached.into_iter().zip(tried).map(share).collect()
+}
+
+/// Adds up what was in flight: `(from, until, weight)`; the levels cover the phase without a gap.
+fn levels(mark: PhaseMark, spans: impl Iterator<Item = (Nanos, Option<Nanos>, i64)>) -> Vec<Level> {
+    let mut steps: Vec<(Nanos, i64)> = Vec::new();
+    let mut count = 0;
+    for (from, until, weight) in spans {
+        let until = until.unwrap_or(Nanos::MAX);
+        if from >= mark.until || until <= mark.from {
+            continue;
+        }
+        if from <= mark.from {
+            count += weight;
+        } else {
+            steps.push((from, weight));
+        }
+        if until < mark.until {
+            steps.push((until, -weight));
+        }
+    }
+    steps.sort_unstable();
+    let mut levels = Vec::with_capacity(steps.len() + 1);
+    let mut from = mark.from;
+    for (at, change) in steps {
+        if at > from {
+            levels.push(Level {
+                from,
+                until: at,
+                count,
+            });
+            from = at;
+        }
+        count += change;
+    }
+    levels.push(Level {
+        from,
+        until: mark.until,
+        count,
+    });
+    levels
+}
+
+/// The mean of levels over time, between two moments.
+pub fn mean_level(levels: &[Level], from: Nanos, until: Nanos) -> f64 {
+    let weigh = |level: &Level| {
+        let span = level.until.min(until).saturating_sub(level.from.max(from));
+        level.count as f64 * span as f64
+    };
+    levels.iter().map(weigh).sum::<f64>() / until.saturating_sub(from).max(1) as f64
+}
+
+/// A time for the eye.
+pub fn time(nanos: Nanos) -> String {
+    brief(Duration::from_nanos(nanos))
+}
+
+/// A duration in the recording's unit.
+pub fn nanos(duration: Duration) -> Nanos {
+    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+/// Whether an exchange ended because its caller gave up.
+pub fn gave_up(exchange: &Exchange) -> bool {
+    exchange.ended == Ended::Caller && exchange.end.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_add_up_what_overlaps() {
+        let mark = PhaseMark {
+            phase: Phase::Fault,
+            from: 10,
+            until: 20,
+        };
+        let spans = [
+            (0, Some(12), 1),
+            (11, None, 1),
+            (15, Some(15), 1),
+            (15, Some(18), 1),
+            (0, Some(5), 1),
+            (25, None, 1),
+        ];
+        let level = |from, until, count| Level { from, until, count };
+        assert_eq!(
+            levels(mark, spans.into_iter()),
+            [
+                level(10, 11, 1),
+                level(11, 12, 2),
+                level(12, 15, 1),
+                level(15, 18, 2),
+                level(18, 20, 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_mean_is_over_time() {
+        let levels = [
+            Level {
+                from: 0,
+                until: 9,
+                count: 0,
+            },
+            Level {
+                from: 9,
+                until: 10,
+                count: 10,
+            },
+        ];
+        assert!((mean_level(&levels, 0, 10) - 1.0).abs() < 1e-9);
+        assert!((mean_level(&levels, 9, 10) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_stall_is_taken_off_the_calls_that_it_met() {
+        let hiccup = |at, late| crate::record::Hiccup { at, late };
+        let recording = Recording {
+            hiccups: vec![hiccup(1_000_000_000, 50_000_000)],
+            ..Recording::default()
+        };
+        let view = View::new(&recording);
+        assert_eq!(view.stalled(900_000_000, 1_100_000_000), 50_000_000);
+        assert_eq!(view.stalled(0, 900_000_000), 0);
+        assert_eq!(view.stalled(1_100_000_000, 2_000_000_000), 0);
+    }
+}

@@ -70,6 +70,8 @@ pub struct FaultMark {
     pub says: String,
     /// The name of its way of hanging, if it is one.
     pub hang: Option<String>,
+    /// How long it holds an answer back, if that is what it does.
+    pub delay: Option<Nanos>,
     /// Whether connections are refused, so that the proxy cannot count what it hits.
     pub refuses: bool,
     /// The share of the exchanges that it is meant for.

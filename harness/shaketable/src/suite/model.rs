@@ -225,6 +225,13 @@ pub struct Phases {
     pub recovery: Duration,
 }
 
+impl Phases {
+    /// All of them together.
+    pub fn total(&self) -> Duration {
+        self.warm_up + self.baseline + self.fault + self.recovery
+    }
+}
+
 impl Default for Phases {
     fn default() -> Self {
         Self {

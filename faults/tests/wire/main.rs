@@ -1,0 +1,14 @@
+//! Every fault, observed on the wire by a raw client; and traffic that no fault is meant for,
+//! which must leave as it came.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod bytes_on_tcp;
+mod decisions;
+mod each_fault;
+mod stage;
+mod untouched;

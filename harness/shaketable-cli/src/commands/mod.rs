@@ -1,0 +1,49 @@
+//! The commands, one a file. Each returns an exit code.
+
+mod demo;
+mod judge;
+mod list;
+mod plan;
+mod run;
+mod suites;
+mod validate;
+
+use std::process::ExitCode;
+
+use crate::args::{Args, Command, SchemaOf};
+use crate::exit::{self, Exit};
+use crate::terminal::{complain, say};
+
+/// The hidden command under which the binary keeps a target.
+pub(crate) const KEEP: &str = "keep";
+
+/// Carries a command out.
+pub(crate) fn run(args: Args) -> ExitCode {
+    let exit = match args.command {
+        Command::Demo(args) => demo::demo(&args),
+        Command::Run { suite, run } => run::run(&suite, &run),
+        Command::Validate { suites } => validate::validate(&suites),
+        Command::Plan { suite, select } => plan::plan(&suite, &select),
+        Command::Judge { run, suite, volume } => judge::judge(&run, suite.as_deref(), volume),
+        Command::Schema { of } => schema(of),
+        Command::Checks => list::checks(),
+        Command::Faults => list::faults(),
+        Command::Fixture(args) => match shaketable_fixtures::run(args) {
+            Ok(()) => exit::OK,
+            Err(error) => {
+                complain(&format!("failed to {error}"));
+                exit::FAILED
+            }
+        },
+    };
+    exit.into()
+}
+
+fn schema(of: SchemaOf) -> Exit {
+    let schema = match of {
+        SchemaOf::Suite => shaketable::suite::schema(),
+        SchemaOf::Report => shaketable::report::json::schema(),
+    };
+    say(&format!("{schema:#}"));
+    exit::OK
+}

@@ -1,0 +1,105 @@
+//! `shaketable plan`: what a suite would run, without starting anything.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use shaketable::plan::Plan;
+use shaketable::suite::{Experiment, Start};
+use shaketable::units::brief;
+
+use super::suites;
+use crate::args::SelectArgs;
+use crate::exit::{self, Exit};
+use crate::terminal::say;
+
+pub(super) fn plan(path: &Path, select: &SelectArgs) -> Exit {
+    let file = path.display().to_string();
+    match suites::load(path).and_then(|suite| suites::plan(suite, &file, select)) {
+        Ok(plan) => {
+            say(text(&plan).trim_end());
+            exit::OK
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn text(plan: &Plan) -> String {
+    let suite = &plan.suite;
+    let mut out = format!("suite {} (seed {})\n\nservices\n", suite.name, plan.seed);
+    for service in suite.services.values() {
+        let start = match &service.start {
+            Start::Run { argv } => argv.join(" "),
+            Start::Cargo { bin, args, .. } => format!("cargo binary {bin} {}", args.join(" ")),
+            Start::Address(address) => format!("already running at {address}"),
+        };
+        let _ = writeln!(out, "  {:<12} {}", service.name, start.trim_end());
+    }
+    out.push_str("\nedges\n");
+    for edge in &suite.edges {
+        let _ = writeln!(
+            out,
+            "  {:<24} through {} ({:?})",
+            edge.name.to_string(),
+            edge.variable,
+            edge.protocol
+        );
+    }
+    for experiment in suite.experiments.values() {
+        out.push('\n');
+        experiment_text(&mut out, experiment);
+    }
+    let _ = writeln!(
+        out,
+        "\n{} experiments, about {} and the time to get ready; a phase is prolonged up to 3 × where a verdict needs it",
+        suite.experiments.len(),
+        brief(plan.planned())
+    );
+    out
+}
+
+fn experiment_text(out: &mut String, experiment: &Experiment) {
+    let _ = writeln!(out, "experiment {}", experiment.name);
+    if experiment.faults.is_empty() {
+        out.push_str("  no faults\n");
+    }
+    for fault in &experiment.faults {
+        let _ = write!(out, "  fault  {} on {}", fault.fault.describe(), fault.edge);
+        if fault.probability < 1.0 {
+            let _ = write!(out, ", {}% of them", fault.probability * 100.0);
+        }
+        for (what, value) in [("method", &fault.which.method), ("path", &fault.which.path)] {
+            if let Some(value) = value {
+                let _ = write!(out, ", {what} {value}");
+            }
+        }
+        out.push('\n');
+    }
+    let phases = experiment.phases;
+    let _ = writeln!(
+        out,
+        "  phases warm-up {}, baseline {}, fault {}, recovery {}",
+        brief(phases.warm_up),
+        brief(phases.baseline),
+        brief(phases.fault),
+        brief(phases.recovery)
+    );
+    let requests: Vec<String> = experiment
+        .load
+        .requests
+        .iter()
+        .map(|request| format!("{} × {}", request.weight, request.name))
+        .collect();
+    let _ = writeln!(
+        out,
+        "  load   {} of {}",
+        experiment.load.rate,
+        requests.join(", ")
+    );
+    for check in &experiment.checks {
+        let params = match &check.params {
+            serde_json::Value::Object(params) if params.is_empty() => String::new(),
+            params => params.to_string(),
+        };
+        let _ = writeln!(out, "  check  {} {params}", check.kind.name);
+    }
+}

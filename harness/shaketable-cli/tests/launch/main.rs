@@ -1,0 +1,16 @@
+//! Starting and ending real processes, seen from the outside.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says by panicking what went wrong"
+)]
+
+mod becoming_ready;
+mod commands;
+mod ending;
+mod failing;
+mod ports;
+mod stage;
+#[cfg(target_os = "linux")]
+mod surviving;

@@ -1,0 +1,140 @@
+//! The recording, gathered from whoever saw something.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use shaketable_faults::observe::Clock;
+use tokio::task::JoinSet;
+
+use super::hiccups::HiccupMeter;
+use super::start::Lab;
+use crate::event::{Event, Events};
+use crate::launch::last_lines;
+use crate::load::Engine;
+use crate::plan::Plan;
+use crate::record::{Class, Death, FaultMark, PhaseMark, Recording, ServiceSeen};
+use crate::suite::{Experiment, Start};
+
+/// The last lines of a dead target's log that are kept.
+const LOG_LINES: usize = 15;
+
+/// The targets that died by themselves so far. Dropping it ends the watch.
+#[derive(Debug, Default)]
+pub(super) struct Deaths {
+    seen: Arc<Mutex<Vec<Death>>>,
+    watches: JoinSet<()>,
+}
+
+impl Deaths {
+    /// Watches every process of a lab; `died` is notified at the first death.
+    pub(super) fn watch(
+        lab: &Lab,
+        clock: Clock,
+        events: &Events,
+    ) -> (Self, Arc<tokio::sync::Notify>) {
+        let mut deaths = Self::default();
+        let died = Arc::new(tokio::sync::Notify::new());
+        for service in &lab.running {
+            let (exited, name, log) = (
+                service.exited(),
+                service.name().to_owned(),
+                service.log().to_owned(),
+            );
+            let (seen, died, events) =
+                (Arc::clone(&deaths.seen), Arc::clone(&died), events.clone());
+            deaths.watches.spawn(async move {
+                let how = exited.await.to_string();
+                let at = clock.now();
+                events.tell(Event::ServiceDied {
+                    service: name.clone(),
+                    how: how.clone(),
+                });
+                let log_tail = last_lines(&log, LOG_LINES);
+                lock(&seen).push(Death {
+                    service: name,
+                    at,
+                    how,
+                    log_tail,
+                });
+                died.notify_one();
+            });
+        }
+        (deaths, died)
+    }
+
+    fn so_far(&self) -> Vec<Death> {
+        lock(&self.seen).clone()
+    }
+}
+
+fn lock(deaths: &Mutex<Vec<Death>>) -> MutexGuard<'_, Vec<Death>> {
+    deaths.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Everybody who sees something of an experiment.
+pub(super) struct Witnesses<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) experiment: &'a Experiment,
+    pub(super) lab: &'a Lab,
+    pub(super) engine: &'a Engine,
+    pub(super) hiccups: &'a HiccupMeter,
+    pub(super) deaths: &'a Deaths,
+    pub(super) clock: Clock,
+    pub(super) trace_base: u64,
+}
+
+impl Witnesses<'_> {
+    /// What has been seen up to now.
+    pub(super) fn recording(
+        &self,
+        phases: &[PhaseMark],
+        faults: &[FaultMark],
+        interrupted: bool,
+    ) -> Recording {
+        let (calls, missed) = self.engine.calls();
+        let seen = self
+            .lab
+            .proxies
+            .iter()
+            .map(shaketable_faults::plane::Proxy::seen)
+            .collect();
+        let service = |(name, service): (&String, &crate::suite::Service)| ServiceSeen {
+            name: name.clone(),
+            ours: !matches!(service.start, Start::Address(_)),
+            ready_after: nanos(self.lab.ready_after.get(name).copied().unwrap_or_default()),
+        };
+        let class = |request: &crate::suite::Request| Class {
+            name: request.name.clone(),
+            to: request.to.clone(),
+        };
+        Recording {
+            suite: self.plan.suite.name.clone(),
+            experiment: self.experiment.name.clone(),
+            seed: self.plan.seed,
+            trace_base: self.trace_base,
+            services: self.plan.suite.services.iter().map(service).collect(),
+            edges: self
+                .plan
+                .suite
+                .edges
+                .iter()
+                .map(|edge| edge.name.clone())
+                .collect(),
+            seen,
+            classes: self.experiment.load.requests.iter().map(class).collect(),
+            calls,
+            missed,
+            phases: phases.to_vec(),
+            faults: faults.to_vec(),
+            deaths: self.deaths.so_far(),
+            hiccups: self.hiccups.seen(),
+            end: self.clock.now(),
+            interrupted,
+        }
+    }
+}
+
+/// A duration in the recording's unit.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,24 @@
+//! The lab: services up, proxies up, an experiment running through its phases.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `start` | brings a lab up and takes it down |
+//! | `order` | who has to be up before whom |
+//! | `run` | one experiment in a fresh lab, from the first process to the report |
+//! | `phases` | runs through the phases, injects and lifts, asks the judge at fixed points |
+//! | `survey` | which kind of call needs which edge, found out one call at a time |
+//! | `collect` | the recording, gathered from whoever saw something |
+//! | `hiccups` | notices when the machine does not let the harness run |
+//!
+//! **Invariant:** a lab that was started is taken down on every way out.
+
+mod collect;
+mod hiccups;
+mod order;
+mod phases;
+mod run;
+mod start;
+mod survey;
+
+pub use run::{Setting, run};
+pub use start::LabError;

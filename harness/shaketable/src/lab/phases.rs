@@ -1,0 +1,328 @@
+//! Runs an experiment through its phases without a seam in the load: injects at the beginning of
+//! the fault phase, lifts at its end, and asks the judge at fixed points whether a phase has to go
+//! on (1 ×, 2 × and 3 × its length; to look all the time would spoil the error rate).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shaketable_faults::Rule;
+use shaketable_faults::observe::Nanos;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::collect::{Witnesses, nanos};
+use super::survey::survey;
+use crate::check::State;
+use crate::event::{Event, Events};
+use crate::judge::judge;
+use crate::record::{FaultMark, Phase, PhaseMark, Recording};
+
+/// How often a phase may be as long as planned.
+const TIMES_MAX: u32 = 3;
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_millis(500);
+/// The windows by which the warm-up sees that the system has settled.
+const WINDOW: Duration = Duration::from_millis(300);
+
+/// What came of the phases.
+pub(super) struct Ran {
+    pub(super) recording: Recording,
+    /// The faults that could not be reverted.
+    pub(super) unreverted: Vec<String>,
+}
+
+/// Why the phases ended before their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Interrupted,
+    Died,
+}
+
+/// The run through the phases.
+pub(super) struct Phases<'a> {
+    pub(super) witnesses: Witnesses<'a>,
+    pub(super) events: &'a Events,
+    pub(super) cancel: &'a CancellationToken,
+    pub(super) died: Arc<Notify>,
+    marks: Vec<PhaseMark>,
+    faults: Vec<FaultMark>,
+    reported: usize,
+}
+
+impl<'a> Phases<'a> {
+    pub(super) fn new(
+        witnesses: Witnesses<'a>,
+        events: &'a Events,
+        cancel: &'a CancellationToken,
+        died: Arc<Notify>,
+    ) -> Self {
+        Self {
+            witnesses,
+            events,
+            cancel,
+            died,
+            marks: Vec::new(),
+            faults: Vec::new(),
+            reported: 0,
+        }
+    }
+
+    /// All phases, or as many as there is a reason to.
+    pub(super) async fn run(mut self) -> Ran {
+        let stopped = self.through().await;
+        let unreverted = self.lift().await;
+        self.witnesses.engine.stop();
+        if stopped.is_none() {
+            self.drain().await;
+        }
+        let interrupted = stopped == Some(Stop::Interrupted);
+        Ran {
+            recording: self
+                .witnesses
+                .recording(&self.marks, &self.faults, interrupted),
+            unreverted,
+        }
+    }
+
+    async fn through(&mut self) -> Option<Stop> {
+        let planned = self.witnesses.experiment.phases;
+        if let Err(stop) = self.warm_up(planned.warm_up).await {
+            return Some(stop);
+        }
+        for (phase, length) in [
+            (Phase::Baseline, planned.baseline),
+            (Phase::Fault, planned.fault),
+            (Phase::Recovery, planned.recovery),
+        ] {
+            if phase == Phase::Fault {
+                self.inject().await;
+            }
+            if phase == Phase::Recovery {
+                let unreverted = self.lift().await;
+                if !unreverted.is_empty() {
+                    return None;
+                }
+            }
+            if let Err(stop) = self.phase(phase, length).await {
+                return Some(stop);
+            }
+        }
+        None
+    }
+
+    /// The survey, then the load until three windows agree.
+    async fn warm_up(&mut self, length: Duration) -> Result<(), Stop> {
+        self.begin(Phase::WarmUp, length);
+        let (lab, experiment) = (self.witnesses.lab, self.witnesses.experiment);
+        let asking = survey(
+            self.witnesses.engine,
+            experiment.load.requests.len(),
+            &lab.proxies,
+        );
+        tokio::select! {
+            () = asking => {}
+            () = self.cancel.cancelled() => return Err(Stop::Interrupted),
+            () = self.died.notified() => return Err(Stop::Died),
+        }
+        self.witnesses.engine.begin(experiment.load.rate.0);
+        let began = self.witnesses.clock.now();
+        self.wait(Phase::WarmUp, length).await?;
+        while !self.has_settled() && self.witnesses.clock.now() - began < nanos(length * TIMES_MAX)
+        {
+            self.wait(Phase::WarmUp, WINDOW).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the median latencies of the last three windows agree within 10% (or 1 ms, below
+    /// which they are noise).
+    fn has_settled(&self) -> bool {
+        let now = self.witnesses.clock.now();
+        let window = nanos(WINDOW);
+        let medians: Vec<Nanos> = self.witnesses.engine.since(0, |calls| {
+            let median = |back: u64| {
+                let until = now.saturating_sub(back * window);
+                let mut latencies: Vec<Nanos> = calls
+                    .iter()
+                    .rev()
+                    .filter(|call| {
+                        !call.serial
+                            && (until.saturating_sub(window)..until).contains(&call.intended)
+                    })
+                    .map(|call| call.latency(now))
+                    .collect();
+                latencies.sort_unstable();
+                latencies.get(latencies.len() / 2).copied()
+            };
+            (0..3).filter_map(median).collect()
+        });
+        let (low, high) = (medians.iter().min(), medians.iter().max());
+        match (low, high) {
+            (Some(low), Some(high)) if medians.len() == 3 => {
+                high - low <= (high / 10).max(1_000_000)
+            }
+            // Too slow a rate for windows: there is nothing to wait for.
+            _ => true,
+        }
+    }
+
+    /// One phase, prolonged while some verdict needs more of it.
+    async fn phase(&mut self, phase: Phase, length: Duration) -> Result<(), Stop> {
+        self.begin(phase, length);
+        for times in 1..=TIMES_MAX {
+            let waited = self.wait(phase, length).await;
+            self.mark_end();
+            waited?;
+            match self.undecided(phase) {
+                Some(why) if times < TIMES_MAX => {
+                    self.events.tell(Event::PhaseExtended { phase, why });
+                }
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not decided yet and could be by more of this phase.
+    fn undecided(&self, phase: Phase) -> Option<String> {
+        let recording = self.witnesses.recording(&self.marks, &self.faults, false);
+        let checks = self.witnesses.experiment.all_checks();
+        let verdicts = judge(checks.iter().map(AsRef::as_ref), &recording);
+        verdicts
+            .into_iter()
+            .find(|verdict| {
+                verdict.state == State::Inconclusive && verdict.wants_more == Some(phase)
+            })
+            .map(|verdict| format!("{}: {}", verdict.check, verdict.reason.unwrap_or_default()))
+    }
+
+    fn begin(&mut self, phase: Phase, planned: Duration) {
+        let now = self.witnesses.clock.now();
+        self.mark_end();
+        self.marks.push(PhaseMark {
+            phase,
+            from: now,
+            until: Nanos::MAX,
+        });
+        self.events.tell(Event::PhaseBegan { phase, planned });
+    }
+
+    /// The current phase ends now, as far as is known.
+    fn mark_end(&mut self) {
+        let now = self.witnesses.clock.now();
+        if let Some(mark) = self.marks.last_mut() {
+            mark.until = now;
+        }
+    }
+
+    /// Waits, tells progress, and notices whatever ends the experiment early.
+    async fn wait(&mut self, phase: Phase, length: Duration) -> Result<(), Stop> {
+        let began = tokio::time::Instant::now();
+        let end = began + length;
+        loop {
+            let next = (tokio::time::Instant::now() + PROGRESS).min(end);
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = self.cancel.cancelled() => { self.mark_end(); return Err(Stop::Interrupted) }
+                () = self.died.notified() => { self.mark_end(); return Err(Stop::Died) }
+            }
+            self.tell_progress(
+                phase,
+                began.elapsed().as_secs_f64() / length.as_secs_f64().max(1e-9),
+            );
+            if next == end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell_progress(&mut self, phase: Phase, done: f64) {
+        let (total, ended, good, in_flight) = self.witnesses.engine.since(self.reported, |calls| {
+            let ended = calls.iter().filter(|call| call.end.is_some()).count();
+            let good = calls.iter().filter(|call| call.is_good()).count();
+            (calls.len(), ended, good, calls.len() - ended)
+        });
+        // The next report begins behind what has ended for good, so that each call counts once.
+        self.reported += total.saturating_sub(in_flight);
+        self.events.tell(Event::Progress {
+            phase,
+            done: done.min(1.0),
+            ended,
+            good,
+            in_flight,
+        });
+    }
+
+    async fn inject(&mut self) {
+        let lab = self.witnesses.lab;
+        for entry in &self.witnesses.experiment.faults {
+            let Some(edge) = lab
+                .proxies
+                .iter()
+                .position(|proxy| proxy.name() == entry.edge.to_string())
+            else {
+                continue;
+            };
+            let same = self
+                .faults
+                .iter()
+                .filter(|mark| mark.edge == edge && mark.kind == entry.kind.name)
+                .count();
+            let rule = Rule {
+                name: format!("{}#{same}", entry.kind.name),
+                fault: Arc::clone(&entry.fault),
+                which: entry.which.clone(),
+                probability: entry.probability,
+            };
+            // Injecting only shuts doors, which cannot fail; opening them again can.
+            let Ok((number, from)) = lab.proxies[edge].inject(rule).await else {
+                continue;
+            };
+            let mark = FaultMark {
+                edge,
+                number,
+                kind: entry.kind.name.to_owned(),
+                says: entry.fault.describe(),
+                hang: entry.fault.hang().map(|hang| hang.name().to_owned()),
+                delay: entry.fault.delay().map(nanos),
+                refuses: entry.fault.shuts_the_door(),
+                probability: entry.probability,
+                from,
+                until: None,
+            };
+            self.events.tell(Event::FaultInjected {
+                fault: format!("{} on {}", mark.says, entry.edge),
+            });
+            self.faults.push(mark);
+        }
+    }
+
+    /// Takes every fault away; gives those that could not be.
+    async fn lift(&mut self) -> Vec<String> {
+        let mut unreverted = Vec::new();
+        let mut lifted = false;
+        for mark in self.faults.iter_mut().filter(|mark| mark.until.is_none()) {
+            let proxy = &self.witnesses.lab.proxies[mark.edge];
+            match proxy.lift(mark.number).await {
+                Ok(until) => mark.until = Some(until),
+                Err(error) => {
+                    unreverted.push(format!("{} on {}: {error}", mark.says, proxy.name()));
+                }
+            }
+            lifted = true;
+        }
+        if lifted {
+            self.events.tell(Event::FaultsLifted);
+        }
+        unreverted
+    }
+
+    /// A moment for the last calls to end.
+    async fn drain(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_millis(300);
+        let open = |calls: &[crate::record::Call]| calls.iter().any(|call| call.end.is_none());
+        while tokio::time::Instant::now() < deadline && self.witnesses.engine.since(0, open) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! One experiment after the other, each in a fresh lab, from the first process to the report.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use shaketable_faults::dice;
+use shaketable_faults::observe::Clock;
+use tokio_util::sync::CancellationToken;
+
+use super::collect::{Deaths, Witnesses};
+use super::hiccups::HiccupMeter;
+use super::phases::{Phases, Ran};
+use super::start::{Lab, LabError, file_name};
+use crate::event::{Event, Events};
+use crate::judge::judge;
+use crate::launch::KeeperCommand;
+use crate::load::{Engine, Mix, Shape};
+use crate::plan::Plan;
+use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome};
+use crate::saved;
+use crate::suite::{Experiment, Request};
+
+/// What a run needs to know beside its plan.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// How a keeper is started.
+    pub keeper: KeeperCommand,
+    /// What `$SHAKETABLE` stands for: the running program.
+    pub program: PathBuf,
+    /// The binaries that were built for services that are started by `cargo`.
+    pub built: BTreeMap<String, PathBuf>,
+    /// Where the run's files go.
+    pub out: PathBuf,
+    /// Where the story is told.
+    pub events: Events,
+    /// Ends the run early; everything is reverted.
+    pub cancel: CancellationToken,
+}
+
+impl Setting {
+    /// What `$NAME` stands for in every command of a suite.
+    pub(super) fn vars(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("SHAKETABLE".to_owned(), self.program.display().to_string())])
+    }
+}
+
+/// Runs every experiment of a plan and reports.
+pub async fn run(plan: &Plan, setting: &Setting) -> Report {
+    setting.events.tell(Event::RunBegan {
+        suite: plan.suite.name.clone(),
+        seed: plan.seed,
+        experiments: plan.suite.experiments.len(),
+        out: setting.out.clone(),
+    });
+    let mut experiments = Vec::new();
+    for experiment in plan.suite.experiments.values() {
+        if setting.cancel.is_cancelled() {
+            break;
+        }
+        setting.events.tell(Event::ExperimentBegan {
+            experiment: experiment.name.clone(),
+            planned: experiment.phases.total(),
+        });
+        let report = run_experiment(plan, experiment, setting).await;
+        setting
+            .events
+            .tell(Event::ExperimentEnded(Box::new(report.clone())));
+        let environment_is_wrong = report.error.is_some();
+        experiments.push(report);
+        if environment_is_wrong {
+            // The next one would meet the same.
+            break;
+        }
+    }
+    let mut outcome = RunOutcome::of(experiments.iter().map(ExperimentReport::outcome));
+    if setting.cancel.is_cancelled() && outcome != RunOutcome::Unreverted {
+        outcome = RunOutcome::Interrupted;
+    }
+    let report = Report {
+        version: report::VERSION,
+        tool: concat!("shaketable ", env!("CARGO_PKG_VERSION")).to_owned(),
+        suite: plan.suite.name.clone(),
+        file: plan.file.clone(),
+        seed: plan.seed,
+        outcome,
+        experiments,
+    };
+    setting
+        .events
+        .tell(Event::RunEnded(Box::new(report.clone())));
+    report
+}
+
+async fn run_experiment(
+    plan: &Plan,
+    experiment: &Experiment,
+    setting: &Setting,
+) -> ExperimentReport {
+    let began = Instant::now();
+    let dir = setting.out.join(file_name(&experiment.name));
+    let mut report = ExperimentReport {
+        name: experiment.name.clone(),
+        verdicts: Vec::new(),
+        error: None,
+        interrupted: false,
+        unreverted: Vec::new(),
+        faults: experiment
+            .faults
+            .iter()
+            .map(|entry| format!("{} on {}", entry.fault.describe(), entry.edge))
+            .collect(),
+        phases: Vec::new(),
+        ready_s: 0.0,
+        wall_s: 0.0,
+        calls: 0,
+        dir: dir.clone(),
+    };
+    if let Err(error) = in_fresh_lab(plan, experiment, setting, &dir, &mut report).await {
+        if setting.cancel.is_cancelled() {
+            report.interrupted = true;
+        } else {
+            report.error = Some(error.to_string());
+        }
+    }
+    report.wall_s = began.elapsed().as_secs_f64();
+    report
+}
+
+async fn in_fresh_lab(
+    plan: &Plan,
+    experiment: &Experiment,
+    setting: &Setting,
+    dir: &Path,
+    report: &mut ExperimentReport,
+) -> Result<(), LabError> {
+    let own = |what: &str| {
+        let what = what.to_owned();
+        move |source| LabError::Own { what, source }
+    };
+    std::fs::create_dir_all(dir).map_err(own(&format!("create {}", dir.display())))?;
+    let clock = Clock::start();
+    let began = Instant::now();
+    let lab = tokio::select! {
+        lab = Lab::start(plan, setting, dir, clock) => lab?,
+        // Dropping a lab that is half up ends what it has started.
+        () = setting.cancel.cancelled() => {
+            report.interrupted = true;
+            return Ok(());
+        }
+    };
+    report.ready_s = began.elapsed().as_secs_f64();
+
+    let observed = observe(plan, experiment, setting, &lab, clock).await;
+    let stopped = lab.stop(setting).await;
+    let Ran {
+        recording,
+        unreverted,
+    } = observed?;
+    saved::write(&recording, experiment, dir).map_err(own("write the recording"))?;
+
+    let checks = experiment.all_checks();
+    report.verdicts = judge(checks.iter().map(AsRef::as_ref), &recording);
+    report.interrupted = recording.interrupted;
+    report.unreverted = unreverted;
+    report.calls = recording.calls.len() as u64;
+    report.phases = PhaseReport::of(&recording);
+    stopped
+}
+
+/// Runs the phases in a lab that is up.
+async fn observe(
+    plan: &Plan,
+    experiment: &Experiment,
+    setting: &Setting,
+    lab: &Lab,
+    clock: Clock,
+) -> Result<Ran, LabError> {
+    let own = |what: &'static str| {
+        move |source| LabError::Own {
+            what: what.to_owned(),
+            source,
+        }
+    };
+    // Never zero, so that no trace id of ours is all zeros.
+    let trace_base = dice::join(plan.seed, dice::hash(experiment.name.as_bytes())) | 1;
+    let hiccups = HiccupMeter::start(clock).map_err(own("watch the machine"))?;
+    let (deaths, died) = Deaths::watch(lab, clock, &setting.events);
+    let shapes: Result<Vec<Shape>, LabError> = experiment
+        .load
+        .requests
+        .iter()
+        .map(|request| shape(request, lab).map_err(own("prepare the load")))
+        .collect();
+    let mix = Mix::new(
+        experiment
+            .load
+            .requests
+            .iter()
+            .map(|request| request.weight),
+    );
+    let engine = Engine::start(clock, shapes?, mix, experiment.load.timeout, trace_base)
+        .map_err(|error| own("start the load")(std::io::Error::other(error)))?;
+    let witnesses = Witnesses {
+        plan,
+        experiment,
+        lab,
+        engine: &engine,
+        hiccups: &hiccups,
+        deaths: &deaths,
+        clock,
+        trace_base,
+    };
+    let ran = Phases::new(witnesses, &setting.events, &setting.cancel, died)
+        .run()
+        .await;
+    Ok(ran)
+}
+
+/// A request of the suite, ready to be sent.
+fn shape(request: &Request, lab: &Lab) -> std::io::Result<Shape> {
+    use std::io::Error;
+    let to = lab
+        .addresses
+        .get(&request.to)
+        .copied()
+        .ok_or_else(|| Error::other(format!("nobody is `{}`", request.to)))?;
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in &request.headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(Error::other)?;
+        headers.append(
+            name,
+            http::HeaderValue::from_str(value).map_err(Error::other)?,
+        );
+    }
+    Ok(Shape {
+        to,
+        method: http::Method::from_bytes(request.method.as_bytes()).map_err(Error::other)?,
+        path: request.path.parse().map_err(Error::other)?,
+        headers,
+        body: request.body.clone().unwrap_or_default().into(),
+    })
+}

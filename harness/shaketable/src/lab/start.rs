@@ -1,0 +1,334 @@
+//! Brings a lab up: proxies first, so that their addresses are known, then services, callees
+//! before callers. Takes it down in the reverse order.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use shaketable_faults::observe::Clock;
+use shaketable_faults::plane::{Plane, PlaneError, Proxy};
+use tokio::task::JoinSet;
+
+use super::order;
+use super::run::Setting;
+use crate::event::Event;
+use crate::launch::{self, CommandSpec, LaunchError, Running, ServiceSpec};
+use crate::plan::Plan;
+use crate::suite::{Command, Edge, Service, Start};
+
+/// How long a setup, reset or teardown command may take.
+const COMMAND_MAX: Duration = Duration::from_mins(2);
+
+/// Why a lab did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A service or a command.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// A proxy.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+    /// Something of the harness's own.
+    #[error("{what}: {source}")]
+    Own {
+        /// What was being done.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A service that is said to be running does not answer.
+    #[error(
+        "service `{service}` is said to be running at {address}, but nobody answers there: {source}"
+    )]
+    Absent {
+        /// The service.
+        service: String,
+        /// Where.
+        address: SocketAddr,
+        /// What was met.
+        source: std::io::Error,
+    },
+}
+
+/// A running set-up.
+pub(super) struct Lab {
+    pub(super) proxies: Vec<Proxy>,
+    /// In the order in which they were started.
+    pub(super) running: Vec<Running>,
+    pub(super) addresses: BTreeMap<String, SocketAddr>,
+    pub(super) ready_after: BTreeMap<String, Duration>,
+    plane: Plane,
+    down: Down,
+}
+
+/// What is needed to take a lab down, whole or half built.
+struct Down {
+    levels: Vec<Vec<String>>,
+    teardown: Vec<Command>,
+    dir: PathBuf,
+}
+
+impl Lab {
+    /// Starts everything. On an error nothing is left.
+    pub(super) async fn start(
+        plan: &Plan,
+        setting: &Setting,
+        dir: &Path,
+        clock: Clock,
+    ) -> Result<Self, LabError> {
+        let plane = Plane::start(plan.seed, clock)?;
+        let mut lab = Self {
+            proxies: Vec::new(),
+            running: Vec::new(),
+            addresses: BTreeMap::new(),
+            ready_after: BTreeMap::new(),
+            plane,
+            down: Down {
+                levels: order::levels(&plan.suite),
+                teardown: plan.suite.teardown.clone(),
+                dir: dir.to_owned(),
+            },
+        };
+        match lab.bring_up(plan, setting, dir).await {
+            Ok(()) => Ok(lab),
+            Err(error) => {
+                // The first error is the one to be told.
+                let _ = lab.stop(setting).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn bring_up(
+        &mut self,
+        plan: &Plan,
+        setting: &Setting,
+        dir: &Path,
+    ) -> Result<(), LabError> {
+        for edge in &plan.suite.edges {
+            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            self.proxies.push(
+                self.plane
+                    .open(&edge.name.to_string(), edge.protocol, any_port)
+                    .await?,
+            );
+        }
+        commands("setup", &plan.suite.setup, dir, setting).await?;
+        for level in self.down.levels.clone() {
+            self.start_level(plan, &level, setting, dir).await?;
+        }
+        commands("reset", &plan.suite.reset, dir, setting).await
+    }
+
+    /// Starts services side by side and waits until all are ready.
+    async fn start_level(
+        &mut self,
+        plan: &Plan,
+        level: &[String],
+        setting: &Setting,
+        dir: &Path,
+    ) -> Result<(), LabError> {
+        let mut starting = JoinSet::new();
+        for service in level
+            .iter()
+            .filter_map(|name| plan.suite.services.get(name))
+        {
+            if let Start::Address(address) = service.start {
+                answers(service, address).await?;
+                self.at(&plan.suite.edges, &service.name, address);
+                continue;
+            }
+            let spec = self.spec(service, &plan.suite.edges, setting);
+            let vars = self.vars(&plan.suite.edges, &service.name, setting);
+            let log = dir.join(format!("{}.log", file_name(&service.name)));
+            let keeper = setting.keeper.clone();
+            starting.spawn(async move { launch::start(&spec, &vars, &log, &keeper).await });
+        }
+        let mut failed = None;
+        while let Some(started) = starting.join_next().await {
+            match started {
+                Ok(Ok(running)) => {
+                    let after = running.ready_after();
+                    setting.events.tell(Event::ServiceReady {
+                        service: running.name().to_owned(),
+                        after,
+                    });
+                    self.ready_after.insert(running.name().to_owned(), after);
+                    self.at(&plan.suite.edges, running.name(), running.address());
+                    self.running.push(running);
+                }
+                Ok(Err(error)) => failed = failed.or(Some(LabError::Launch(error))),
+                Err(panicked) => {
+                    let source = std::io::Error::other(panicked);
+                    failed = failed.or(Some(LabError::Own {
+                        what: "start a service".to_owned(),
+                        source,
+                    }));
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// A service is up: the proxies of its edges lead to it from now on.
+    fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
+        self.addresses.insert(service.to_owned(), address);
+        for (edge, proxy) in edges.iter().zip(&self.proxies) {
+            if edge.name.callee == service {
+                proxy.lead_to(address);
+            }
+        }
+    }
+
+    /// What `$NAME` stands for in a service's command line and environment.
+    fn vars(&self, edges: &[Edge], service: &str, setting: &Setting) -> BTreeMap<String, String> {
+        let mut vars = setting.vars();
+        vars.extend(self.edge_variables(edges, service));
+        vars
+    }
+
+    /// The variables in which a service finds its dependencies' proxies.
+    fn edge_variables<'a>(
+        &'a self,
+        edges: &'a [Edge],
+        service: &'a str,
+    ) -> impl Iterator<Item = (String, String)> + 'a {
+        edges
+            .iter()
+            .zip(&self.proxies)
+            .filter(move |(edge, _)| edge.name.caller == service)
+            .map(|(edge, proxy)| (edge.variable.clone(), format!("http://{}", proxy.address())))
+    }
+
+    fn spec(&self, service: &Service, edges: &[Edge], setting: &Setting) -> ServiceSpec {
+        let argv = match &service.start {
+            Start::Run { argv } => argv.clone(),
+            Start::Cargo { bin, args, .. } => {
+                let built = setting
+                    .built
+                    .get(bin)
+                    .map_or_else(|| bin.clone(), |path| path.display().to_string());
+                std::iter::once(built).chain(args.iter().cloned()).collect()
+            }
+            Start::Address(_) => Vec::new(),
+        };
+        let mut env: Vec<(String, String)> = self.edge_variables(edges, &service.name).collect();
+        env.extend(
+            service
+                .env
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        ServiceSpec {
+            name: service.name.clone(),
+            argv,
+            env,
+            cwd: service.cwd.clone(),
+            port: service.port,
+            ready: service.ready.clone(),
+            ready_timeout: service.ready_timeout,
+            grace: service.grace,
+        }
+    }
+
+    /// Takes everything down: the proxies, then the services in the reverse order, then teardown.
+    /// What was left running, or did not work, is told.
+    pub(super) async fn stop(self, setting: &Setting) -> Result<(), LabError> {
+        let Self {
+            proxies,
+            running,
+            plane,
+            down,
+            ..
+        } = self;
+        drop(proxies);
+        // Joins the proxies' thread: short, but not for the runtime's own threads.
+        let _ = tokio::task::spawn_blocking(move || drop(plane)).await;
+        let mut running = running;
+        let mut left = Vec::new();
+        for level in down.levels.iter().rev() {
+            let (now, later): (Vec<_>, Vec<_>) = running
+                .into_iter()
+                .partition(|r| level.contains(&r.name().to_owned()));
+            running = later;
+            let mut stopping = JoinSet::new();
+            for service in now {
+                let name = service.name().to_owned();
+                stopping.spawn(async move { (name, service.stop().await) });
+            }
+            while let Some(stopped) = stopping.join_next().await {
+                if let Ok((name, stopped)) = stopped
+                    && stopped.left > 0
+                {
+                    left.push(format!("{name} ({} processes)", stopped.left));
+                }
+            }
+        }
+        commands("teardown", &down.teardown, &down.dir, setting).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let source = std::io::Error::other(left.join(", "));
+        Err(LabError::Own {
+            what: "end every process of the lab".to_owned(),
+            source,
+        })
+    }
+}
+
+async fn commands(
+    name: &str,
+    commands: &[Command],
+    dir: &Path,
+    setting: &Setting,
+) -> Result<(), LabError> {
+    for command in commands {
+        let spec = CommandSpec {
+            name: name.to_owned(),
+            argv: command.argv.clone(),
+            env: Vec::new(),
+            cwd: command.cwd.clone(),
+            timeout: COMMAND_MAX,
+        };
+        launch::run_command(
+            &spec,
+            &setting.vars(),
+            &dir.join(format!("{name}.log")),
+            &setting.keeper,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Waits until a service that is said to be running takes a connection.
+async fn answers(service: &Service, address: SocketAddr) -> Result<(), LabError> {
+    let deadline = Instant::now() + service.ready_timeout;
+    loop {
+        match tokio::net::TcpStream::connect(address).await {
+            Ok(_) => return Ok(()),
+            Err(source) if Instant::now() >= deadline => {
+                return Err(LabError::Absent {
+                    service: service.name.clone(),
+                    address,
+                    source,
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// A name as a file's: nothing that a path could be made of.
+pub(super) fn file_name(name: &str) -> String {
+    name.chars()
+        .map(|c| {
+            if c.is_alphanumeric() || c == '.' || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,51 @@
+//! Starts target services as real processes, and sees to it that none of them outlives the harness.
+//!
+//! ```text
+//! harness ──lifeline──▶ keeper ──▶ keeper --exec ══exec══▶ target ──▶ whatever the target starts
+//!         ◀──events───    (subreaper: orphans come back to it)
+//! ```
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `service` | start a service, wait until it is ready, stop it |
+//! | `cargo` | build a service that is started by `cargo` |
+//! | `command` | run a setup, reset or teardown command |
+//! | [`keeper`] | the small process over every target: ends the whole tree when the lifeline ends |
+//! | `tree` | what a keeper keeps: the target and everything that it has started |
+//! | `keep_exec` | the step between keeper and target, which becomes the target |
+//! | `kept` | the harness's end of a keeper |
+//! | `order` | what is to be executed, with every `$NAME` replaced |
+//! | `event` | what a keeper tells, and how a process ended |
+//! | `ready` | when a service counts as ready, one strategy per file |
+//! | `port` | the choice of a port that nobody else has |
+//! | `expand` | `$NAME` in command lines and environments |
+//! | `log` | the last lines of a log, and reading one as it grows |
+//! | `platform` | what only some systems can do |
+//!
+//! Invariant: a target is only ever started by a keeper, and a keeper only ever ends after its tree.
+
+mod cargo;
+mod command;
+mod error;
+mod event;
+mod expand;
+mod keep_exec;
+pub mod keeper;
+mod kept;
+mod log;
+mod order;
+mod platform;
+mod port;
+mod ready;
+mod service;
+mod tree;
+
+pub use self::cargo::{CargoBin, cargo_build};
+pub use self::command::{CommandSpec, run_command};
+pub use self::error::{CommandEnd, LaunchError, PortOwner};
+pub use self::event::{Exit, Stopped};
+pub use self::expand::{UnknownName, expand, names_in};
+pub use self::kept::KeeperCommand;
+pub use self::log::last_lines;
+pub use self::ready::Ready;
+pub use self::service::{Running, ServiceSpec, start};

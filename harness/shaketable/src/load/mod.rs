@@ -1,0 +1,9 @@
+//! The load: calls on a schedule that no target can slow down.
+
+mod connections;
+mod engine;
+mod log;
+mod schedule;
+
+pub use engine::{Engine, EngineError, Shape};
+pub use schedule::Mix;

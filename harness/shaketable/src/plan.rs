@@ -1,0 +1,98 @@
+//! A plan: a suite with everything decided that can be decided before anything starts.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::answers::process_survival::ProcessSurvival;
+use crate::check::{self, Check};
+use crate::suite::{Experiment, Suite};
+
+/// What is going to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The suite, with the experiments that were selected.
+    pub suite: Suite,
+    /// The suite's file, as it was given.
+    pub file: String,
+    /// The seed of every random decision.
+    pub seed: u64,
+}
+
+/// The filter left nothing over.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was selected: no experiment of `{suite}` contains `{filter}`; there are {}", .names.join(", "))]
+pub struct NothingSelected {
+    /// The suite.
+    pub suite: String,
+    /// The filter.
+    pub filter: String,
+    /// The experiments that there are.
+    pub names: Vec<String>,
+}
+
+impl Plan {
+    /// Decides the seed (given, else the suite's, else a fresh one) and selects the experiments
+    /// whose name contains the filter.
+    pub fn resolve(
+        mut suite: Suite,
+        file: &str,
+        seed: Option<u64>,
+        filter: Option<&str>,
+    ) -> Result<Self, NothingSelected> {
+        if let Some(filter) = filter {
+            let names: Vec<String> = suite.experiments.keys().cloned().collect();
+            let wanted = filter.to_lowercase();
+            suite
+                .experiments
+                .retain(|name, _| name.to_lowercase().contains(&wanted));
+            if suite.experiments.is_empty() {
+                return Err(NothingSelected {
+                    suite: suite.name,
+                    filter: filter.to_owned(),
+                    names,
+                });
+            }
+        }
+        let seed = seed.or(suite.seed).unwrap_or_else(fresh_seed);
+        Ok(Self {
+            suite,
+            file: file.to_owned(),
+            seed,
+        })
+    }
+
+    /// How long the phases of all experiments are meant to take.
+    pub fn planned(&self) -> Duration {
+        self.suite
+            .experiments
+            .values()
+            .map(|experiment| experiment.phases.total())
+            .sum()
+    }
+}
+
+impl Experiment {
+    /// Its checks, and those that always hold unless it names them itself.
+    pub fn all_checks(&self) -> Vec<Arc<dyn Check>> {
+        let mut checks: Vec<Arc<dyn Check>> = self
+            .checks
+            .iter()
+            .map(|entry| Arc::clone(&entry.check))
+            .collect();
+        if !self
+            .checks
+            .iter()
+            .any(|entry| entry.kind.name == check::ALWAYS)
+        {
+            checks.push(Arc::new(ProcessSurvival::default()));
+        }
+        checks
+    }
+}
+
+/// Short enough to be typed again.
+fn fresh_seed() -> u64 {
+    RandomState::new().build_hasher().finish() % 1_000_000
+}
