@@ -120,6 +120,14 @@ pub(super) fn meaning(text: &str, plain: bool) -> Value {
             }
             _ => {}
         }
+        // Longer than 64 bits: the nearest number, as JSON's readers take it.
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && let Some(number) = text.parse().ok().and_then(Number::from_f64)
+        {
+            return Value::Number(number);
+        }
     }
     Value::String(text.to_owned())
 }
