@@ -31,7 +31,7 @@ pub(super) fn read(
     while let Some((name, asked)) = next {
         let tree = read_one(&name, trees.len(), asked.as_ref(), files, errors)?;
         names.push(name);
-        next = base_of(&tree, &names, environment, errors)?;
+        next = base_of(&tree, &names, environment, errors).ok()?;
         trees.push(tree);
     }
     let mut trees = trees.into_iter().rev();
@@ -80,7 +80,7 @@ fn read_one(
         Ok(text) => text,
         Err(error) => {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = valid.split(|byte| *byte == b'\n').count();
             refuse(
                 format!("is not UTF-8 text, first in line {line}"),
                 "save it as UTF-8",
@@ -128,20 +128,22 @@ fn missing_help(asked: Option<&Span>) -> &'static str {
     }
 }
 
-/// The file that a tree extends, and where it says so; the outer `None` where that is wrong.
-#[expect(clippy::type_complexity, reason = "named nowhere else")]
+/// Something was wrong, and was told.
+struct Told;
+
+/// The file that a tree extends, and where it says so; an error where that is wrong, which was told.
 fn base_of(
     tree: &Node,
     names: &[String],
     environment: &Environment<'_>,
     errors: &mut Errors,
-) -> Option<Option<(String, Option<Span>)>> {
+) -> Result<Option<(String, Option<Span>)>, Told> {
     let Some(node) = tree.get("extend") else {
-        return Some(None);
+        return Ok(None);
     };
     let mut refuse = |message: String, help: String| {
         errors.add(&node.at, &steps!["extend"], message, help);
-        None
+        Err(Told)
     };
     let Kind::Scalar { text, plain } = &node.kind else {
         return refuse(
@@ -176,7 +178,7 @@ fn base_of(
             String::new(),
         );
     }
-    Some(Some((name, Some(node.at.clone()))))
+    Ok(Some((name, Some(node.at.clone()))))
 }
 
 /// A path relative to a file's directory, without detours.

@@ -21,8 +21,19 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
         .into_root_schema_for::<written::Suite>()
         .to_value();
     forbid_null(&mut schema);
+    complete_unless_extending(&mut schema);
     schema
 });
+
+/// A file that extends another need not say everything itself; the two together must.
+fn complete_unless_extending(schema: &mut Value) {
+    if let Some(object) = schema.as_object_mut()
+        && let Some(required) = object.remove("required")
+    {
+        object.insert("if".to_owned(), json!({ "required": ["extend"] }));
+        object.insert("else".to_owned(), json!({ "required": required }));
+    }
+}
 
 /// What is left out is left out: an optional key has a value or is not there.
 fn forbid_null(schema: &mut Value) {
@@ -173,7 +184,8 @@ impl<'a> Shape<'a> {
 
     /// The keys that a map must have.
     pub(super) fn required(self) -> Vec<&'a str> {
-        texts(self.keyword("required"))
+        let whole = self.keyword("else").and_then(|whole| whole.get("required"));
+        texts(self.keyword("required").or(whole))
     }
 
     /// The keys of which exactly one must be there; empty where there is no such rule.
@@ -206,8 +218,17 @@ impl<'a> Shape<'a> {
 
     /// The branch that is a map, or the shape itself.
     pub(super) fn as_map(self) -> Self {
-        let maps = |branch: &Self| branch.types().contains(&"object");
-        self.branches().into_iter().find(maps).unwrap_or(self)
+        self.branch_of("object")
+    }
+
+    /// The branch that is a list, or the shape itself.
+    pub(super) fn as_list(self) -> Self {
+        self.branch_of("array")
+    }
+
+    fn branch_of(self, name: &str) -> Self {
+        let fits = |branch: &Self| branch.types().contains(&name);
+        self.branches().into_iter().find(fits).unwrap_or(self)
     }
 }
 

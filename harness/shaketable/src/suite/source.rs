@@ -72,6 +72,24 @@ impl Span {
         }
     }
 
+    /// The place of a word in it; all of it where the word does not stand there as it is.
+    pub(super) fn narrow(&self, word: &str) -> Self {
+        let here = self.source.text.get(self.offset..self.offset + self.len);
+        match here.and_then(|text| text.find(word)) {
+            Some(at) => Self {
+                offset: self.offset + at,
+                len: word.len(),
+                ..self.clone()
+            },
+            None => self.clone(),
+        }
+    }
+
+    /// The line in which it begins, from 1.
+    pub(super) fn line_number(&self) -> usize {
+        self.source.line(self.offset).0
+    }
+
     /// Where it begins.
     pub(super) fn position(&self) -> Position {
         let (line, start) = self.source.line(self.offset);

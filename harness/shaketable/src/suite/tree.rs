@@ -71,6 +71,11 @@ impl Node {
         }
     }
 
+    /// Whether nothing was written here.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar { text, plain: true } if meaning(text, true).is_null())
+    }
+
     /// The text as written, of a scalar.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
@@ -114,6 +119,14 @@ pub(super) fn meaning(text: &str, plain: bool) -> Value {
                 }
             }
             _ => {}
+        }
+        // Longer than 64 bits: the nearest number, as JSON's readers take it.
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && let Some(number) = text.parse().ok().and_then(Number::from_f64)
+        {
+            return Value::Number(number);
         }
     }
     Value::String(text.to_owned())

@@ -18,14 +18,20 @@ pub(super) struct Environment<'a> {
 /// Why a value could not be completed, and what to do about it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Complaint {
+    /// The piece of the text that is wrong.
+    pub(super) word: String,
     /// What is wrong.
     pub(super) message: String,
     /// What to do.
     pub(super) help: String,
 }
 
-fn complaint(message: String, help: String) -> Complaint {
-    Complaint { message, help }
+fn complaint(word: String, message: String, help: String) -> Complaint {
+    Complaint {
+        word,
+        message,
+        help,
+    }
 }
 
 /// Whether a variable can have this name.
@@ -56,6 +62,7 @@ impl<'a> Environment<'a> {
             } else if let Some(after) = rest.strip_prefix("${") {
                 let Some((inside, after)) = after.split_once('}') else {
                     return Err(complaint(
+                        "${".to_owned(),
                         "a `${` without its `}`".to_owned(),
                         "write `${NAME}` for a value from the environment, `$${` for the text `${`"
                             .to_owned(),
@@ -86,8 +93,10 @@ impl<'a> Environment<'a> {
             Some((name, default)) => (name, Some(default)),
             None => (inside, None),
         };
+        let word = || format!("${{{inside}}}");
         if !is_name(name) {
             return Err(complaint(
+                word(),
                 format!(
                     "`${{{}}}` does not name an environment variable",
                     super::near::clip(inside)
@@ -102,6 +111,7 @@ impl<'a> Environment<'a> {
             (_, Some(default)) => default.to_owned(),
             (None, None) => {
                 return Err(complaint(
+                    word(),
                     format!(
                         "the environment variable `{}` is not set",
                         super::near::clip(name)
@@ -114,6 +124,7 @@ impl<'a> Environment<'a> {
         self.spent.set(self.spent.get() + value.len());
         if self.spent.get() > BYTES_MAX {
             return Err(complaint(
+                word(),
                 format!(
                     "the values from the environment have more than {} MiB",
                     BYTES_MAX >> 20

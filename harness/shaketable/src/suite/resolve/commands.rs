@@ -107,14 +107,18 @@ impl Reader<'_> {
             let meant = match near::near(&name, known.iter().copied()) {
                 Some(near) => format!("did you mean `${near}`?"),
                 None => format!(
-                    "known here: {}",
+                    "known here: {};",
                     near::list(written.iter().map(String::as_str), "and")
                 ),
             };
             let help = format!(
                 "{meant} a value from the environment is written `${{{name}}}`, a plain dollar `$$`"
             );
-            self.complain(path, &format!("unknown variable `${name}`"), &help);
+            let message = format!("unknown variable `${name}`");
+            self.complain_of_word(path, &format!("${name}"), &message, &help);
+            if self.errors.many() {
+                break;
+            }
         }
     }
 }

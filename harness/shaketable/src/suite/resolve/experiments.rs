@@ -32,7 +32,7 @@ impl Reader<'_> {
             let phases = self.phases(&path);
             let faults = self.faults(&path.then("faults"), edges);
             let checks = self.checks(&path.then("expect"));
-            if let (Some(load), Some(phases)) = (load, phases) {
+            if let Some(load) = load {
                 let experiment = Experiment {
                     name: name.clone(),
                     faults,
@@ -44,10 +44,6 @@ impl Reader<'_> {
             }
         }
         experiments
-    }
-
-    fn count(&self, path: &Path) -> usize {
-        self.root.at(path).map_or(0, |list| list.items().len())
     }
 
     fn faults(&mut self, list: &Path, edges: &[Edge]) -> Vec<FaultEntry> {

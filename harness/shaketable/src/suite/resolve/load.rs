@@ -5,125 +5,125 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use shaketable_faults::units::{HumanDuration, Rate};
 
 use super::Reader;
-use crate::suite::model::{Load, Phases, Request};
+use crate::suite::model::{Load, Request};
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
 use crate::suite::written::{self, METHODS};
 
 /// After how long the load gives a call up.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a phase may be.
-const PHASE_MAX: Duration = Duration::from_secs(3600);
-
-/// The two ways to say what the calls are; what an experiment says replaces either.
-const REQUESTS: [&str; 2] = ["request", "requests"];
 
 impl Reader<'_> {
+    /// Checks the suite's load, which no experiment may use as it is.
+    pub(super) fn general_load(&mut self) {
+        let general = steps!["load"];
+        self.requests(&general, &general);
+        self.timeout(&general.then("timeout"));
+    }
+
+    fn timeout(&mut self, path: &Path) -> Duration {
+        let timeout: Option<HumanDuration> = self.part(path);
+        let timeout = timeout.map_or(TIMEOUT, |timeout| timeout.0);
+        self.above_zero(path, timeout);
+        timeout
+    }
+
     /// The load of an experiment.
     pub(super) fn load(&mut self, experiment: &Path) -> Option<Load> {
         let (general, own) = (steps!["load"], experiment.then("load"));
-        let (has_general, has_own) = (
-            self.root.at(&general).is_some(),
-            self.root.at(&own).is_some(),
-        );
-        if !has_general && !has_own {
-            self.complain_of_key(
-                experiment,
-                "this experiment has no load",
-                "add `load:` with a rate and a request, here or at the top of the suite",
-            );
+        if !self.has(&general) && !self.has(&own) {
+            if !self.meant_load(&steps![]) && !self.meant_load(experiment) {
+                let help = "add `load:` with a rate and a request, here or at the top of the suite";
+                self.complain_of_key(experiment, "this experiment has no load", help);
+            }
             return None;
         }
-        let mut merged = Map::new();
-        let mut origin = IndexMap::new();
-        for (there, path) in [(has_general, &general), (has_own, &own)] {
-            if !there {
-                continue;
-            }
-            let part = self.json(path)?.as_object()?.clone();
-            if part.keys().any(|key| REQUESTS.contains(&key.as_str())) {
-                merged.retain(|key, _| !REQUESTS.contains(&key.as_str()));
-            }
-            for (key, value) in part {
-                origin.insert(key.clone(), path.then(key.as_str()));
-                merged.insert(key, value);
-            }
-        }
-        let at = |key: &str| origin.get(key).cloned().unwrap_or_else(|| own.clone());
-        let written: written::Load = self.typed(&own, Value::Object(merged))?;
-        let timeout = written.timeout.map_or(TIMEOUT, |timeout| timeout.0);
-        self.above_zero(&at("timeout"), timeout);
-        let mut requests = Vec::new();
-        let mut written_at = Vec::new();
-        if let Some(request) = written.request {
-            requests.extend(self.request(&at("request"), request));
-            written_at.push(at("request"));
-        }
-        for (index, request) in written.requests.into_iter().flatten().enumerate() {
-            let path = at("requests").then(index);
-            requests.extend(self.request(&path, request));
-            written_at.push(path);
-        }
-        if requests.len() == written_at.len() {
-            self.names_are_distinct(&requests, &written_at);
-        }
-        let missing = |what: &str| format!("the load of this experiment has no {what}");
-        if requests.is_empty() && written_at.is_empty() {
+        let sound = !self.errors.under(&general) && !self.errors.under(&own);
+        let requests = self.requests(&general, &own);
+        if requests.is_empty() && sound {
             let help = "add `request` or `requests`, here or to the suite's load";
-            self.complain_of_key(&own, &missing("requests"), help);
+            self.complain_of_key(&own, "the load of this experiment has no requests", help);
         }
-        let Some(rate) = written.rate else {
-            let help = "add `rate: 100/s`, here or to the suite's load";
-            self.complain_of_key(&own, &missing("rate"), help);
-            return None;
+        let place = |key: &str| {
+            let changed = own.then(key);
+            if self.has(&changed) {
+                changed
+            } else {
+                general.then(key)
+            }
         };
+        let (rate, timeout) = (place("rate"), place("timeout"));
+        if !self.has(&rate) && sound {
+            let help = "add `rate: 100/s`, here or to the suite's load";
+            self.complain_of_key(&own, "the load of this experiment has no rate", help);
+        }
+        let rate: Option<Rate> = self.part(&rate);
+        let timeout = self.timeout(&timeout);
         Some(Load {
-            rate,
+            rate: rate?,
             timeout,
             requests,
         })
     }
 
-    fn names_are_distinct(&mut self, requests: &[Request], written_at: &[Path]) {
-        let mut first: HashMap<&str, &Path> = HashMap::new();
-        for (request, path) in requests.iter().zip(written_at) {
-            if let Some(other) = first.get(request.name.as_str()) {
-                let position = self.position(other);
-                self.complain(
-                    path,
-                    &format!("two requests are called `{}`", near::clip(&request.name)),
-                    &format!(
-                        "give this one or that of line {} another `name`",
-                        position.line
-                    ),
-                );
-            } else {
-                first.insert(&request.name, path);
-            }
-        }
+    /// Whether an unknown key of the map was probably meant to be the load.
+    fn meant_load(&self, map: &Path) -> bool {
+        let keys = self.keys(map);
+        keys.iter().any(|key| near::near(key, ["load"]).is_some())
     }
 
-    fn request(&mut self, path: &Path, written: written::Request) -> Option<Request> {
-        let ways = [
-            &written.get,
-            &written.post,
-            &written.put,
-            &written.patch,
-            &written.delete,
-            &written.head,
-        ];
-        let way = METHODS
+    /// The requests; where an experiment has any, they replace the suite's.
+    fn requests(&mut self, general: &Path, own: &Path) -> Vec<Request> {
+        let ways = ["request", "requests"];
+        let replaced = ways.iter().any(|way| self.has(&own.then(*way)));
+        let load = if replaced { own } else { general };
+        let one = load.then("request");
+        let several = load.then("requests");
+        let count = self.count(&several);
+        let mut paths: Vec<Path> = (0..count).map(|index| several.then(index)).collect();
+        if self.has(&one) {
+            paths.insert(0, one);
+        }
+        let mut named: HashMap<String, usize> = HashMap::new();
+        let mut requests = Vec::new();
+        for path in paths {
+            let line = self.at(&path).line_number();
+            let Some(request) = self.request(&path) else {
+                continue;
+            };
+            if let Some(first) = named.get(&request.name) {
+                let message = format!("two requests are called `{}`", near::clip(&request.name));
+                let help = format!("give this one or that of line {first} another `name`");
+                self.complain(&path, &message, &help);
+            } else {
+                named.insert(request.name.clone(), line);
+            }
+            requests.push(request);
+        }
+        requests
+    }
+
+    fn request(&mut self, path: &Path) -> Option<Request> {
+        self.headers(&path.then("headers"));
+        let written: written::Request = self.part(path)?;
+        let written::Request {
+            get,
+            post,
+            put,
+            patch,
+            delete,
+            head,
+            headers,
+            ..
+        } = written;
+        let mut ways = METHODS
             .into_iter()
-            .zip(ways)
-            .find_map(|((_, method), way)| Some((method, way.as_ref()?)));
-        let (method, target) = way?;
-        let name = written
-            .name
-            .unwrap_or_else(|| format!("{method} {}", target.0));
+            .zip([get, post, put, patch, delete, head]);
+        let (method, target) = ways.find_map(|((_, method), target)| Some((method, target?.0)))?;
+        let name = written.name.unwrap_or_else(|| format!("{method} {target}"));
         if name.trim().is_empty() {
             self.complain(
                 &path.then("name"),
@@ -131,40 +131,47 @@ impl Reader<'_> {
                 "remove it, or write one",
             );
         }
-        let mut headers = IndexMap::new();
-        for (header, value) in written.headers {
-            self.header(
-                &path.then("headers").then(header.as_str()),
-                &header,
-                &value.0,
-            );
-            headers.insert(header, value.0);
-        }
-        let body = match (written.json, written.body) {
-            (Some(json), _) => {
-                if !headers
-                    .keys()
-                    .any(|header: &String| header.eq_ignore_ascii_case("content-type"))
-                {
-                    headers.insert("content-type".to_owned(), "application/json".to_owned());
-                }
-                Some(json.to_string().into_bytes())
-            }
-            (None, body) => body.map(String::into_bytes),
-        };
-        Some(Request {
+        let mut request = Request {
             name,
             weight: written.weight.unwrap_or(1),
             to: written.to.0,
             method: method.to_owned(),
-            path: target.0.clone(),
-            headers,
-            body,
-        })
+            path: target,
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name, value.0))
+                .collect(),
+            body: written.body.map(String::into_bytes),
+        };
+        if let Some(json) = written.json {
+            request.body = Some(json.to_string().into_bytes());
+            let is_type = |header: &String| header.eq_ignore_ascii_case("content-type");
+            if !request.headers.keys().any(is_type) {
+                let (header, value) = ("content-type".to_owned(), "application/json".to_owned());
+                request.headers.insert(header, value);
+            }
+        }
+        Some(request)
     }
 
-    fn header(&mut self, path: &Path, name: &str, value: &str) {
-        if HeaderName::from_str(name).is_err() {
+    fn headers(&mut self, path: &Path) {
+        for name in self.keys(path) {
+            let path = path.then(name.as_str());
+            let value: Option<written::Scalar<false>> = self.part(&path);
+            self.header_name(&path, &name);
+            if value.is_some_and(|value| HeaderValue::from_str(&value.0).is_err()) {
+                let help = "write it on one line, without control characters";
+                self.complain(&path, "this cannot be sent as a header", help);
+            }
+        }
+    }
+
+    fn header_name(&mut self, path: &Path, name: &str) {
+        let derived = ["content-length", "transfer-encoding"];
+        if derived.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            let help = "remove it; it follows from the body";
+            self.complain_of_key(path, &format!("the header `{name}` cannot be set"), help);
+        } else if HeaderName::from_str(name).is_err() {
             let message = format!("`{}` cannot name a header", near::clip(name));
             self.complain_of_key(
                 path,
@@ -172,45 +179,5 @@ impl Reader<'_> {
                 "use letters, digits and `-`, as in X-Request-Id",
             );
         }
-        if HeaderValue::from_str(value).is_err() {
-            let help = "write it on one line, without control characters";
-            self.complain(path, "this cannot be sent as a header", help);
-        }
-        if ["content-length", "transfer-encoding"]
-            .iter()
-            .any(|own| name.eq_ignore_ascii_case(own))
-        {
-            let help = "remove it; it is derived from the body";
-            self.complain_of_key(path, &format!("`{name}` cannot be set"), help);
-        }
-    }
-
-    /// The phases of an experiment.
-    pub(super) fn phases(&mut self, experiment: &Path) -> Option<Phases> {
-        let mut phases = Phases::default();
-        for path in [steps!["phases"], experiment.then("phases")] {
-            if self.root.at(&path).is_none() {
-                continue;
-            }
-            let written: written::Phases = self.part(&path)?;
-            for (key, written, time) in [
-                ("warm_up", written.warm_up, &mut phases.warm_up),
-                ("baseline", written.baseline, &mut phases.baseline),
-                ("fault", written.fault, &mut phases.fault),
-                ("recovery", written.recovery, &mut phases.recovery),
-            ] {
-                let Some(written) = written else { continue };
-                self.above_zero(&path.then(key), written.0);
-                if written.0 > PHASE_MAX {
-                    self.complain(
-                        &path.then(key),
-                        "a phase takes at most 1h",
-                        "write a shorter duration",
-                    );
-                }
-                *time = written.0;
-            }
-        }
-        Some(phases)
     }
 }

@@ -4,6 +4,8 @@
 mod commands;
 mod experiments;
 mod load;
+mod phases;
+mod ready;
 mod services;
 
 use serde::de::DeserializeOwned;
@@ -45,6 +47,7 @@ impl Reader<'_> {
         let reset = self.commands("reset");
         let teardown = self.commands("teardown");
         let (services, edges) = self.services();
+        self.general_load();
         let experiments = self.experiments(&edges);
         Some(Suite {
             name: name?,
@@ -59,6 +62,11 @@ impl Reader<'_> {
         })
     }
 
+    /// Whether something is written there, right or wrong.
+    fn has(&self, path: &Path) -> bool {
+        self.root.at(path).is_some()
+    }
+
     /// The keys of a map.
     fn keys(&self, path: &Path) -> Vec<String> {
         let map = self.root.at(path);
@@ -66,6 +74,11 @@ impl Reader<'_> {
             .flat_map(Node::entries)
             .map(|(key, _)| key.clone())
             .collect()
+    }
+
+    /// How many items a list has.
+    fn count(&self, path: &Path) -> usize {
+        self.root.at(path).map_or(0, |list| list.items().len())
     }
 
     /// The JSON of what stands at the path; `None` where nothing does or something is wrong.
@@ -84,10 +97,6 @@ impl Reader<'_> {
     /// A part as its type; `None` where it is not there or something is wrong.
     fn part<T: DeserializeOwned>(&mut self, path: &Path) -> Option<T> {
         let value = self.json(path)?.clone();
-        self.typed(path, value)
-    }
-
-    fn typed<T: DeserializeOwned>(&mut self, path: &Path, value: Value) -> Option<T> {
         match serde_json::from_value(value) {
             Ok(part) => Some(part),
             Err(error) => {
@@ -132,6 +141,12 @@ impl Reader<'_> {
     /// Something is wrong with a value.
     fn complain(&mut self, path: &Path, message: &str, help: &str) {
         let at = self.at(path);
+        self.errors.add(&at, path, message, help);
+    }
+
+    /// Something is wrong with a word in a value.
+    fn complain_of_word(&mut self, path: &Path, word: &str, message: &str, help: &str) {
+        let at = self.at(path).narrow(word);
         self.errors.add(&at, path, message, help);
     }
 

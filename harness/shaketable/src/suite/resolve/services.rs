@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use shaketable_faults::fault::Short;
+use shaketable_faults::units::HumanDuration;
 
 use super::Reader;
 use super::commands::FOR_SERVICES;
@@ -13,10 +16,8 @@ use crate::suite::model::{Edge, Ready, Service, Start};
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
 use crate::suite::variables::is_name;
-use crate::suite::written;
+use crate::suite::written::{Call, Cargo, CommandLine, Scalar, SocketAddress, VariableName};
 
-/// How long a service may take to get ready.
-const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a service has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a service's name may be: it becomes part of file names.
@@ -30,15 +31,13 @@ impl Reader<'_> {
         for name in self.keys(&steps!["services"]) {
             let path = steps!["services", name.as_str()];
             self.service_name(&path, &name);
-            let Some(written) = self.part::<written::Service>(&path) else {
-                continue;
-            };
-            edges.extend(self.edges(&path, &name, &written));
-            if let Some(service) = self.service(&path, &name, written) {
+            let own = self.edges(&path, &name);
+            if let Some(service) = self.service(&path, &name, &own) {
                 services.insert(name, service);
             }
+            edges.extend(own);
         }
-        self.ports_are_distinct(&services);
+        self.ports_are_distinct();
         (services, edges)
     }
 
@@ -54,220 +53,201 @@ impl Reader<'_> {
         }
     }
 
-    fn edges(&mut self, path: &Path, caller: &str, service: &written::Service) -> Vec<Edge> {
-        let mut edges = Vec::new();
-        let mut variables: HashMap<&str, &str> = HashMap::new();
-        let calls = path.then("calls");
-        if service.address.is_some() && !service.calls.is_empty() {
+    /// The edges that lead from a service.
+    fn edges(&mut self, service: &Path, service_name: &str) -> Vec<Edge> {
+        let calls = service.then("calls");
+        let mut edges: Vec<Edge> = Vec::new();
+        for name in self.keys(&calls) {
+            let path = calls.then(name.as_str());
+            let call: Option<Short<VariableName, Call>> = self.part(&path);
+            self.leads_somewhere(&path, service_name, &name);
+            let Some(Short { 1: call, .. }) = call else {
+                continue;
+            };
+            let variable = call.env.0;
+            self.edge_variable(service, &path, &variable, &edges);
+            edges.push(Edge {
+                name: EdgeName {
+                    caller: service_name.to_owned(),
+                    callee: name,
+                },
+                variable,
+                protocol: call.protocol,
+            });
+        }
+        if self.has(&service.then("address")) && self.has(&calls) {
             self.complain_of_key(
                 &calls,
                 &format!(
-                    "`{caller}` already runs: it cannot be told where the proxies of its edges are"
+                    "`{service_name}` already runs: it cannot be told where the proxies of its edges are"
                 ),
                 "start it with `run` or `cargo`, or leave `calls` out",
             );
         }
-        for (callee, call) in service.calls.iter().map(|(callee, call)| (callee, &call.1)) {
-            let path = calls.then(callee.as_str());
-            if callee == caller {
-                self.complain_of_key(
-                    &path,
-                    &format!("`{caller}` calls itself"),
-                    "an edge leads to another service",
-                );
-            } else if let Some((message, help)) = self.unknown_service(callee) {
-                self.complain_of_key(&path, &message, &help);
-            }
-            let variable = call.env.0.as_str();
-            if let Some(other) = variables.insert(variable, callee) {
-                self.complain(
-                    &path,
-                    &format!("`{variable}` already leads to `{other}`"),
-                    "each edge needs a variable of its own",
-                );
-            }
-            if service.env.contains_key(variable) {
-                self.complain(
-                    &path,
-                    &format!("`{variable}` is also set in `env`"),
-                    "remove it there: the address of the edge's proxy is put into it",
-                );
-            }
-            if FOR_SERVICES.contains(&variable) {
-                let help = "choose another name, as in INVENTORY_URL";
-                self.complain(&path, &format!("`{variable}` already has a meaning"), help);
-            }
-            edges.push(Edge {
-                name: EdgeName {
-                    caller: caller.to_owned(),
-                    callee: callee.clone(),
-                },
-                variable: variable.to_owned(),
-                protocol: call.protocol,
-            });
-        }
         edges
     }
 
-    fn unknown_service(&self, name: &str) -> Option<(String, String)> {
-        self.names
-            .complaint("service-name", name, &Path::default(), self.errors.many())
+    /// An edge leads to another service of the suite.
+    fn leads_somewhere(&mut self, path: &Path, from: &str, to: &str) {
+        if from == to {
+            let help = "an edge leads to another service";
+            self.complain_of_key(path, &format!("`{from}` calls itself"), help);
+            return;
+        }
+        let brief = self.errors.many();
+        let unknown = self.names.complaint("service-name", to, path, brief);
+        if let Some((message, help)) = unknown {
+            self.complain_of_key(path, &message, &help);
+        }
     }
 
-    fn service(&mut self, path: &Path, name: &str, written: written::Service) -> Option<Service> {
-        if written.address.is_some() {
-            self.nothing_for_the_start(path, &written);
+    /// The variable of an edge is for this edge alone.
+    fn edge_variable(&mut self, service: &Path, path: &Path, variable: &str, others: &[Edge]) {
+        if let Some(other) = others.iter().find(|edge| edge.variable == variable) {
+            self.complain(
+                path,
+                &format!("`{variable}` already leads to `{}`", other.name.callee),
+                "each edge needs a variable of its own",
+            );
         }
-        let variables: Vec<String> = written
-            .calls
-            .values()
-            .map(|call| call.1.env.0.clone())
-            .collect();
-        let known: Vec<&str> = FOR_SERVICES
-            .into_iter()
-            .chain(variables.iter().map(String::as_str))
-            .collect();
-        let mut env = IndexMap::new();
-        for (variable, value) in written.env {
-            let path = path.then("env").then(variable.as_str());
-            if !is_name(&variable) {
-                let message = format!(
-                    "`{}` cannot name an environment variable",
-                    near::clip(&variable)
-                );
-                self.complain_of_key(
-                    &path,
-                    &message,
-                    "use letters, digits and `_`, as in LOG_LEVEL",
-                );
-            }
-            if value.0.contains('\0') {
-                self.complain(&path, "an environment variable cannot hold a zero byte", "");
-            }
-            self.variables(&path, &value.0, &known);
-            env.insert(variable, value.0);
+        if self.has(&service.then("env").then(variable)) {
+            self.complain(
+                path,
+                &format!("`{variable}` is also set in `env`"),
+                "remove it there: the address of the edge's proxy is put into it",
+            );
         }
-        let cwd = self.cwd(path, written.cwd.as_deref());
-        let already_runs = written.address.is_some();
-        let (ready, ready_timeout) = self.ready(path, written.ready, already_runs, &known)?;
-        let start = if let Some(line) = written.run {
-            Start::Run {
-                argv: self.argv(&path.then("run"), line, &known)?,
-            }
-        } else if let Some(cargo) = written.cargo {
-            let args = match cargo.args {
-                Some(line) => self.words(&path.then("cargo").then("args"), line, &known)?,
-                None => Vec::new(),
-            };
-            Start::Cargo {
-                package: cargo.package,
-                bin: cargo.bin,
-                args,
-                release: cargo.release,
-            }
-        } else {
-            Start::Address(written.address?.0.parse::<SocketAddr>().ok()?)
-        };
-        Some(Service {
-            name: name.to_owned(),
-            start,
-            port: written.port,
-            env,
-            cwd,
-            ready,
-            ready_timeout,
-            grace: written.grace.map_or(GRACE, |grace| grace.0),
-        })
-    }
-
-    /// Keys that mean nothing for a service that is not started here.
-    fn nothing_for_the_start(&mut self, path: &Path, written: &written::Service) {
-        let given = [
-            ("port", written.port.is_some()),
-            ("env", !written.env.is_empty()),
-            ("cwd", written.cwd.is_some()),
-            ("grace", written.grace.is_some()),
-        ];
-        for (key, _) in given.into_iter().filter(|(_, given)| *given) {
-            self.complain_of_key(
-                &path.then(key),
-                &format!("`{key}` has no effect on a service that already runs"),
-                "remove it, or start the service with `run` or `cargo` instead of `address`",
+        if FOR_SERVICES.contains(&variable) {
+            self.complain(
+                path,
+                &format!("`{variable}` already has another meaning for every service"),
+                "choose another name, as in INVENTORY_URL",
             );
         }
     }
 
-    fn cwd(&mut self, service: &Path, written: Option<&str>) -> std::path::PathBuf {
+    fn service(&mut self, path: &Path, name: &str, edges: &[Edge]) -> Option<Service> {
+        if self.has(&path.then("address")) {
+            self.nothing_for_the_start(path);
+        }
+        let variables = edges.iter().map(|edge| edge.variable.as_str());
+        let known: Vec<&str> = FOR_SERVICES.into_iter().chain(variables).collect();
+        let env = self.env(&path.then("env"), &known);
+        let cwd = self.cwd(path);
+        let (ready, ready_timeout) = self.ready(path, &known);
+        let start = self.start(path, &known)?;
+        let grace: Option<HumanDuration> = self.part(&path.then("grace"));
+        Some(Service {
+            name: name.to_owned(),
+            start,
+            port: self.part(&path.then("port")),
+            env,
+            cwd,
+            ready: ready.unwrap_or(Ready::Tcp),
+            ready_timeout,
+            grace: grace.map_or(GRACE, |grace| grace.0),
+        })
+    }
+
+    fn start(&mut self, service: &Path, known: &[&str]) -> Option<Start> {
+        let path = service.then("run");
+        if let Some(line) = self.part::<CommandLine>(&path) {
+            let argv = self.argv(&path, line, known)?;
+            return Some(Start::Run { argv });
+        }
+        let path = service.then("cargo");
+        if let Some(Cargo {
+            bin,
+            package,
+            args,
+            release,
+        }) = self.part(&path)
+        {
+            let args = match args {
+                Some(line) => self.words(&path.then("args"), line, known)?,
+                None => Vec::new(),
+            };
+            return Some(Start::Cargo {
+                package,
+                bin,
+                args,
+                release,
+            });
+        }
+        let address: SocketAddress = self.part(&service.then("address"))?;
+        address.0.parse::<SocketAddr>().ok().map(Start::Address)
+    }
+
+    fn env(&mut self, path: &Path, known: &[&str]) -> IndexMap<String, String> {
+        let mut env = IndexMap::new();
+        for variable in self.keys(path) {
+            let path = path.then(variable.as_str());
+            let value: Option<Scalar<true>> = self.part(&path);
+            if !is_name(&variable) {
+                let clipped = near::clip(&variable);
+                let message = format!("`{clipped}` cannot name an environment variable");
+                let help = "use letters, digits and `_`, as in LOG_LEVEL";
+                self.complain_of_key(&path, &message, help);
+            }
+            let Some(Scalar(value)) = value else { continue };
+            if value.contains('\0') {
+                self.complain(&path, "an environment variable cannot hold a zero byte", "");
+            }
+            self.variables(&path, &value, known);
+            env.insert(variable, value);
+        }
+        env
+    }
+
+    /// Keys that mean nothing for a service that is not started here.
+    fn nothing_for_the_start(&mut self, path: &Path) {
+        for key in ["port", "env", "cwd", "grace"] {
+            let path = path.then(key);
+            if self.has(&path) {
+                self.complain_of_key(
+                    &path,
+                    &format!("`{key}` has no effect on a service that already runs"),
+                    "remove it, or start the service with `run` or `cargo` instead of `address`",
+                );
+            }
+        }
+    }
+
+    fn cwd(&mut self, service: &Path) -> PathBuf {
         let path = service.then("cwd");
-        let Some(written) = written else {
+        let Some(written) = self.part::<String>(&path) else {
             // What is started stands in the file that says how.
             let start = ["run", "cargo"].map(|key| service.then(key));
-            let start = start.iter().find(|path| self.root.at(path).is_some());
+            let start = start.iter().find(|path| self.has(path));
             return self.dir(start.unwrap_or(service));
         };
-        let dir = self.dir(&path).join(written);
-        if !self.files.is_dir(&dir) {
-            let message = format!("there is no directory `{}`", near::clip(written));
+        let dir = self.dir(&path).join(&written);
+        if written.contains('\0') || !self.files.is_dir(&dir) {
+            let message = format!("there is no directory `{}`", near::clip(&written));
             self.complain(&path, &message, "the path is relative to this file");
         }
         dir
     }
 
-    fn ready(
-        &mut self,
-        service: &Path,
-        written: Option<written::Ready>,
-        already_runs: bool,
-        known: &[&str],
-    ) -> Option<(Ready, Duration)> {
-        let path = service.then("ready");
-        let Some(written) = written else {
-            return Some((Ready::Tcp, READY_TIMEOUT));
-        };
-        let timeout = written.timeout.map_or(READY_TIMEOUT, |timeout| timeout.0);
-        self.above_zero(&path.then("timeout"), timeout);
-        let ready = if let Some(http) = written.http {
-            Ready::Http(http.0)
-        } else if let Some(text) = written.log {
-            if already_runs {
-                self.complain_of_key(
-                    &path.then("log"),
-                    "what a service prints cannot be seen when it already runs",
-                    "use `http`, `tcp` or `command`",
-                );
-            }
-            if text.is_empty() {
-                self.complain(
-                    &path.then("log"),
-                    "the text to wait for is empty",
-                    "write what the service prints",
-                );
-            }
-            Ready::Log(text)
-        } else if let Some(line) = written.command {
-            Ready::Command(self.argv(&path.then("command"), line, known)?)
-        } else {
-            written.tcp?;
-            Ready::Tcp
-        };
-        Some((ready, timeout))
-    }
-
     /// Two services cannot listen at the same place.
-    fn ports_are_distinct(&mut self, services: &IndexMap<String, Service>) {
-        let mut taken: HashMap<u16, &str> = HashMap::new();
-        for service in services.values() {
-            let (key, port) = match (&service.start, service.port) {
-                (Start::Address(address), _) => ("address", address.port()),
-                (_, Some(port)) => ("port", port),
-                _ => continue,
-            };
-            if let Some(other) = taken.insert(port, &service.name) {
-                self.complain(
-                    &steps!["services", service.name.as_str(), key],
-                    &format!("the port {port} belongs to `{other}` already"),
-                    "each service needs a port of its own; leave `port` out for a free one",
-                );
+    fn ports_are_distinct(&mut self) {
+        let mut taken: HashMap<u16, String> = HashMap::new();
+        for name in self.keys(&steps!["services"]) {
+            for key in ["address", "port"] {
+                let path = steps!["services", name.as_str(), key];
+                let port = if key == "port" {
+                    self.part::<u16>(&path)
+                } else {
+                    let address: Option<SocketAddress> = self.part(&path);
+                    address.and_then(|address| Some(address.0.parse::<SocketAddr>().ok()?.port()))
+                };
+                let Some(port) = port else { continue };
+                if let Some(other) = taken.get(&port).filter(|other| **other != name) {
+                    let message = format!("the port {port} belongs to `{other}` already");
+                    self.complain(&path, &message, "each service needs a port of its own");
+                } else {
+                    taken.insert(port, name.clone());
+                }
             }
         }
     }

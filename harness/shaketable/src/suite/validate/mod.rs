@@ -16,8 +16,8 @@ use super::near;
 use super::path::{Path, Step};
 use super::schema::Shape;
 use super::source::Span;
-use super::tree::{Entry, Kind, Node};
-use super::variables::Environment;
+use super::tree::{Entry, Kind, Node, meaning};
+use super::variables::{Complaint, Environment};
 pub(super) use names::Names;
 
 /// What is needed to check a tree.
@@ -49,9 +49,17 @@ impl Walker<'_> {
     }
 
     /// Checks one entry of a map below its key.
-    fn entry(&mut self, key: &str, entry: &Entry, shape: Shape<'_>) -> Value {
+    fn entry(&mut self, key: &str, entry: &Entry, shape: Shape<'_>, required: bool) -> Value {
         self.path.0.push(Step::Key(key.to_owned()));
-        let value = self.walk(&entry.value, &entry.key_at, shape);
+        let value = if entry.value.is_nothing() && !wording::accepts(shape, "null") {
+            let message = format!("nothing is written after `{}`", near::clip(key));
+            let needed = if required { "" } else { ", or remove the key" };
+            let help = format!("expected {}{needed}", wording::describe(shape));
+            self.complain(&entry.key_at, message, help);
+            Value::Null
+        } else {
+            self.walk(&entry.value, &entry.key_at, shape)
+        };
         self.path.0.pop();
         value
     }
@@ -68,18 +76,20 @@ impl Walker<'_> {
         shape: Shape<'_>,
         branches: &[Shape<'_>],
     ) -> Value {
-        let found = self.type_of(node);
+        let found = match self.type_of(node, shape) {
+            Ok(found) => found,
+            Err(complaint) => {
+                let at = node.at.narrow(&complaint.word);
+                self.complain(&at, complaint.message, complaint.help);
+                return Value::Null;
+            }
+        };
         let fits = |branch: &&Shape<'_>| wording::accepts(**branch, found);
         let mut candidates: Vec<Shape<'_>> = branches.iter().filter(fits).copied().collect();
-        let scalar = !matches!(found, "null" | "object" | "array");
-        if candidates.is_empty() && scalar {
-            // The wrong kind of scalar: the shape that is a scalar says best what is wrong.
-            candidates.extend(
-                branches
-                    .iter()
-                    .filter(|branch| wording::is_scalar(**branch)),
-            );
-            candidates.truncate(1);
+        if candidates.is_empty() && matches!(found, "integer" | "number") {
+            // A number where a quantity is wanted: its shape says that the unit is missing.
+            let quantity = |branch: &&Shape<'_>| scalar::is_quantity(**branch);
+            candidates.extend(branches.iter().find(quantity));
         }
         match candidates.as_slice() {
             [] => self.wrong_type(node, shape),
@@ -112,6 +122,13 @@ impl Walker<'_> {
             );
             self.complain(&node.at, "the list is empty", help);
         }
+        if let Some(most) = shape
+            .number("maxItems")
+            .filter(|most| items.len() as f64 > *most)
+        {
+            self.complain(&node.at, format!("more than {most} entries"), "");
+            return Value::Null;
+        }
         let mut values = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             self.path.0.push(Step::Index(index));
@@ -122,21 +139,29 @@ impl Walker<'_> {
     }
 
     fn map(&mut self, label: &Span, entries: &IndexMap<String, Entry>, shape: Shape<'_>) -> Value {
+        self.how_many(label, entries, shape);
+        if shape
+            .number("maxProperties")
+            .is_some_and(|most| most > 1.0 && entries.len() as f64 > most)
+        {
+            return Value::Null;
+        }
         let mut values = Map::with_capacity(entries.len());
         let mut unknown = Vec::new();
+        let required = shape.required();
         for (key, entry) in entries {
             match shape.property(key) {
                 Some(below) => {
-                    let value = self.entry(key, entry, below);
+                    let needed = required.contains(&key.as_str());
+                    let value = self.entry(key, entry, below, needed);
                     values.insert(key.clone(), value);
                 }
                 None => unknown.push((key, &entry.key_at)),
             }
         }
         let meant = self.unknown_keys(&unknown, shape);
-        self.missing_keys(label, entries, shape, &meant, !unknown.is_empty());
+        self.missing_keys(label, entries, shape, &meant);
         self.keys_together(label, entries, shape, !unknown.is_empty());
-        self.how_many(label, entries, shape);
         Value::Object(values)
     }
 
@@ -157,7 +182,7 @@ impl Walker<'_> {
                 String::new()
             } else {
                 meant.extend(near::near(key, known.iter().copied()));
-                let what = noun.map_or("the keys here".to_owned(), |noun| format!("the {noun}s"));
+                let what = noun.map_or("known keys".to_owned(), |noun| format!("known {noun}s"));
                 near::advice(key, &known, &what)
             };
             let message = format!("unknown {} `{}`", noun.unwrap_or("key"), near::clip(key));
@@ -174,10 +199,9 @@ impl Walker<'_> {
         entries: &IndexMap<String, Entry>,
         shape: Shape<'_>,
         meant: &[&str],
-        unknown: bool,
     ) {
         for key in shape.required() {
-            if !entries.contains_key(key) && !(unknown && meant.contains(&key)) {
+            if !entries.contains_key(key) && !meant.contains(&key) {
                 let below = shape.property(key).unwrap_or(shape);
                 let help = wording::introduce(key, below, shape);
                 self.complain(label, format!("the key `{key}` is missing"), help);
@@ -196,37 +220,22 @@ impl Walker<'_> {
         let one = shape.exactly_one();
         let count = one.iter().filter(|key| entries.contains_key(**key)).count();
         if !one.is_empty() && count == 0 && !unknown {
-            let help = format!(
-                "expected one of {}",
-                near::list_all(one.iter().copied(), "or")
-            );
-            let message = match one.as_slice() {
-                _ if entries.is_empty() => "nothing is said here".to_owned(),
-                keys if keys.len() <= 4 => format!(
-                    "one of {} is missing",
-                    near::list(keys.iter().copied(), "and")
-                ),
-                _ => "the key that says what this does is missing".to_owned(),
-            };
+            let (message, help) = wording::choose_one(&one, shape);
             self.complain(label, message, help);
         }
         for group in [one, shape.not_together()] {
             // In the order in which they are written.
-            let given = entries
+            let mut given = entries
                 .iter()
                 .filter(|(key, _)| group.contains(&key.as_str()));
-            let mut given = given.map(|(key, entry)| (key, entry));
             let Some((first, first_entry)) = given.next() else {
                 continue;
             };
             for (key, entry) in given {
                 let path = self.path.then(key.as_str());
-                let position = first_entry.key_at.position();
+                let line = first_entry.key_at.line_number();
                 let message = format!("`{first}` and `{key}` exclude each other");
-                let help = format!(
-                    "keep one of them; `{first}` is written at {}:{}",
-                    position.line, position.column
-                );
+                let help = format!("keep one of them; `{first}` is written in line {line}");
                 self.errors.add(&entry.key_at, &path, message, help);
             }
         }
@@ -234,16 +243,17 @@ impl Walker<'_> {
 
     fn how_many(&mut self, label: &Span, entries: &IndexMap<String, Entry>, shape: Shape<'_>) {
         let count = entries.len() as f64;
-        if shape
-            .number("maxProperties")
-            .is_some_and(|most| count > most)
-        {
-            let second = entries.values().nth(1).map_or(label, |entry| &entry.key_at);
-            self.complain(
-                second,
-                "more than one key in this entry",
-                "begin a new entry for each, with `- ` before it",
-            );
+        if let Some(most) = shape.number("maxProperties").filter(|most| count > *most) {
+            if most > 1.0 {
+                self.complain(label, format!("more than {most} entries"), "");
+            } else {
+                let second = entries.values().nth(1).map_or(label, |entry| &entry.key_at);
+                self.complain(
+                    second,
+                    "more than one key in this entry",
+                    "begin a new entry for each, with `- ` before it",
+                );
+            }
         }
         if shape
             .number("minProperties")
@@ -254,26 +264,34 @@ impl Walker<'_> {
     }
 
     /// What JSON calls the type of the value, as it is once the environment is filled in.
-    fn type_of(&self, node: &Node) -> &'static str {
-        match &node.kind {
+    fn type_of(&self, node: &Node, shape: Shape<'_>) -> Result<&'static str, Complaint> {
+        Ok(match &node.kind {
             Kind::Map(_) => "object",
             Kind::List(_) => "array",
             Kind::Scalar { text, plain } => {
-                let text = self.environment.fill(text, false).unwrap_or_default();
-                scalar::type_of(&super::tree::meaning(&text, *plain))
+                let filled = self.environment.fill(text, false)?;
+                scalar::type_of(&scalar::value(text, &filled, *plain, shape))
             }
-        }
+        })
     }
 
     fn wrong_type(&mut self, node: &Node, shape: Shape<'_>) -> Value {
         let found = wording::found(node);
         let message = format!("expected {}, found {found}", wording::describe(shape));
         let help = match &node.kind {
-            Kind::Map(_) if wording::accepts(shape, "array") => {
+            Kind::Map(_)
+                if wording::accepts(shape.as_list().item(), "object")
+                    && wording::accepts(shape, "array") =>
+            {
                 "write a list: put `- ` before each entry"
             }
             Kind::List(_) if wording::accepts(shape, "object") => {
                 "write a map: `key: value`, without `- ` before it"
+            }
+            Kind::Scalar { text, plain: false }
+                if wording::accepts(shape, "integer") && meaning(text, true).is_number() =>
+            {
+                "write the number without quotes"
             }
             _ => "",
         };

@@ -28,8 +28,8 @@ impl Names {
         for (service, entry) in sections("services") {
             names.services.insert(service.clone());
             let calls = entry.value.get("calls").into_iter().flat_map(Node::entries);
-            for (callee, _) in calls {
-                let (caller, callee) = (service.clone(), callee.clone());
+            for (called, _) in calls {
+                let (caller, callee) = (service.clone(), called.clone());
                 names.edges.insert(EdgeName { caller, callee }.to_string());
             }
         }
@@ -94,7 +94,9 @@ impl Names {
             callee: caller.clone(),
         }
         .to_string();
-        let help = if self.edges.contains(&turned) {
+        let help = if caller == callee {
+            "an edge leads from one service to another".to_owned()
+        } else if self.edges.contains(&turned) {
             format!("did you mean `{turned}`? an edge leads from the caller to the callee")
         } else if self.services.contains(caller) && self.services.contains(callee) {
             format!("`{caller}` does not call `{callee}`; declare it under services.{caller}.calls")
@@ -116,7 +118,7 @@ fn advice(text: &str, names: &BTreeSet<String>, what: &str, brief: bool) -> Stri
         };
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    near::advice(text, &names, &format!("the {what}s"))
+    near::advice(text, &names, &format!("known {what}s"))
 }
 
 /// The names of a load's requests, if it has any of its own.

@@ -26,6 +26,19 @@ pub(super) fn type_of(value: &Value) -> &'static str {
     }
 }
 
+/// What a scalar means. A value from the environment often needs quotes, as in
+/// `{ port: "${PORT}" }`: they do not make it a text where none is accepted.
+pub(super) fn value(written: &str, filled: &str, plain: bool, shape: Shape<'_>) -> Value {
+    let from_outside = written.starts_with("${") && !wording::accepts(shape, "string");
+    meaning(filled, plain || from_outside)
+}
+
+/// Whether the shape is a quantity, which is a number with a unit.
+pub(super) fn is_quantity(shape: Shape<'_>) -> bool {
+    let format = shape.text("format").unwrap_or_default();
+    units::complaint(format, "").is_some()
+}
+
 impl Walker<'_> {
     /// Checks a scalar, with the environment filled in.
     pub(super) fn scalar(
@@ -37,14 +50,19 @@ impl Walker<'_> {
     ) -> Value {
         let format = shape.text("format").unwrap_or_default();
         let expanded = matches!(format, "expanded-scalar" | "command-line");
-        let text = match self.environment.fill(text, expanded) {
+        let written = text;
+        let text = match self.environment.fill(written, expanded) {
             Ok(text) => text,
             Err(complaint) => {
-                self.complain(&node.at, complaint.message, complaint.help);
+                self.complain(
+                    &node.at.narrow(&complaint.word),
+                    complaint.message,
+                    complaint.help,
+                );
                 return Value::Null;
             }
         };
-        let value = meaning(&text, plain);
+        let value = self::value(written, &text, plain, shape);
         let found = type_of(&value);
         if wording::accepts(shape, found) {
             let fine = match &value {
@@ -78,16 +96,11 @@ impl Walker<'_> {
             self.complain(
                 at,
                 "nothing is written here",
-                format!("expected {expected}; or remove the key"),
+                format!("expected {expected}, or remove the entry"),
             );
             return;
         }
-        let number = value.is_number();
-        if number
-            && text.len() < 40
-            && written::complaint(format, "").is_some()
-            && format.ends_with("-text")
-        {
+        if value.is_number() && text.len() < 40 && is_quantity(shape) {
             let with_unit: Vec<String> = ["ms", "s", "%", "/s", "B", "KiB"]
                 .iter()
                 .map(|unit| format!("{text}{unit}"))
@@ -126,7 +139,7 @@ impl Walker<'_> {
             let (message, what) = match noun {
                 Some(noun) => (
                     format!("unknown {noun} `{}`", near::clip(text)),
-                    format!("the {noun}s"),
+                    format!("known {noun}s"),
                 ),
                 None => (
                     format!(
@@ -180,11 +193,7 @@ impl Walker<'_> {
         let (low, high) = wording::bounds(shape);
         if number < low || number > high {
             let message = format!("`{number}` is out of range");
-            self.complain(
-                at,
-                message,
-                format!("expected {}", wording::describe(shape)),
-            );
+            self.complain(at, message, format!("expected {}", wording::range(shape)));
             return false;
         }
         true

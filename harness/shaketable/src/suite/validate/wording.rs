@@ -19,14 +19,6 @@ pub(super) fn accepts(shape: Shape<'_>, found: &str) -> bool {
     types.contains(&found) || found == "integer" && types.contains(&"number")
 }
 
-/// Whether only scalars are accepted.
-pub(super) fn is_scalar(shape: Shape<'_>) -> bool {
-    ["string", "integer", "number", "boolean"]
-        .iter()
-        .any(|name| accepts(shape, name))
-        && !["object", "array"].iter().any(|name| accepts(shape, name))
-}
-
 /// The least and the greatest number that is accepted.
 pub(super) fn bounds(shape: Shape<'_>) -> (f64, f64) {
     let (low, high) = match shape.text("format") {
@@ -39,6 +31,20 @@ pub(super) fn bounds(shape: Shape<'_>) -> (f64, f64) {
     (
         least.map_or(low, |least| least.max(low)),
         most.map_or(high, |most| most.min(high)),
+    )
+}
+
+/// The bounds that are more than what every such number has.
+fn telling_bounds(shape: Shape<'_>) -> (f64, f64) {
+    let (low, high) = bounds(shape);
+    let widest = [f64::from(u16::MAX), f64::from(u32::MAX), u64::MAX as f64];
+    (
+        low,
+        if widest.contains(&high) {
+            f64::INFINITY
+        } else {
+            high
+        },
     )
 }
 
@@ -86,10 +92,10 @@ pub(super) fn describe(shape: Shape<'_>) -> String {
         _ => {}
     }
     let names = shape.types().into_iter().map(|name| match name {
-        "object" => "a map".to_owned(),
+        "object" => map(shape),
         "array" => "a list".to_owned(),
         "string" => "text".to_owned(),
-        "integer" | "number" => numbers(name, shape),
+        "integer" | "number" => numbers(name, telling_bounds(shape)),
         "boolean" => "`true` or `false`".to_owned(),
         _ => "nothing".to_owned(),
     });
@@ -101,16 +107,37 @@ pub(super) fn describe(shape: Shape<'_>) -> String {
     }
 }
 
-fn numbers(name: &str, shape: Shape<'_>) -> String {
+/// A map, with its keys where they are few.
+fn map(shape: Shape<'_>) -> String {
+    let keys: Vec<&str> = shape
+        .properties()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect();
+    match keys.len() {
+        1..=6 => format!("a map with {}", near::list(keys, "or")),
+        _ => "a map".to_owned(),
+    }
+}
+
+/// What is accepted of a number, to the last detail.
+pub(super) fn range(shape: Shape<'_>) -> String {
+    let integer = shape.types().contains(&"integer");
+    numbers(if integer { "integer" } else { "number" }, bounds(shape))
+}
+
+fn numbers(name: &str, bounds: (f64, f64)) -> String {
     let noun = if name == "integer" {
         "a whole number"
     } else {
         "a number"
     };
-    match bounds(shape) {
+    match bounds {
         (low, high) if low.is_finite() && high.is_finite() => {
             format!("{noun} from {low} to {high}")
         }
+        (0.0, _) => noun.to_owned(),
         (low, _) if low.is_finite() => format!("{noun}, {low} or more"),
         (_, high) if high.is_finite() => format!("{noun}, {high} or less"),
         _ => noun.to_owned(),
@@ -144,23 +171,35 @@ pub(super) fn found_value(value: &Value) -> String {
     }
 }
 
+/// What to say where one of several keys must be there.
+pub(super) fn choose_one(keys: &[&str], map: Shape<'_>) -> (String, String) {
+    let all = near::list_all(keys.iter().copied(), "or");
+    let message = format!("one of the keys {all} must be here");
+    if keys.len() > 4 {
+        return (message, String::new());
+    }
+    let each = keys.iter().map(|key| match about(key, map) {
+        Some(text) => format!("`{key}`: {text}"),
+        None => format!("`{key}`"),
+    });
+    (message, each.collect::<Vec<_>>().join("; "))
+}
+
 /// How a key that is missing is introduced: what it is for, and what to write.
 pub(super) fn introduce(key: &str, below: Shape<'_>, map: Shape<'_>) -> String {
-    let named = map.properties().and_then(|named| named.get(key));
-    let text = named
-        .and_then(|property| property.get("description"))
-        .and_then(Value::as_str);
     let example = below.example().map(|example| format!("`{key}: {example}`"));
     let write = example.unwrap_or_else(|| format!("`{key}:` with {}", describe(below)));
-    match text.and_then(|text| text.split_inclusive(['.', ';', ':']).next()) {
-        Some(text) => {
-            let text = text
-                .trim_end_matches(['.', ';', ':', ','])
-                .replace('\n', " ");
-            format!("add {write}: {}", lowercase_first(&text))
-        }
+    match about(key, map) {
+        Some(text) => format!("add {write}: {text}"),
         None => format!("add {write}"),
     }
+}
+
+/// The beginning of what the schema says about a key.
+fn about(key: &str, map: Shape<'_>) -> Option<String> {
+    let text = map.properties()?.get(key)?.get("description")?.as_str()?;
+    let text = text.split(['.', ';', ':']).next()?;
+    Some(lowercase_first(&text.replace('\n', " ")))
 }
 
 fn lowercase_first(text: &str) -> String {

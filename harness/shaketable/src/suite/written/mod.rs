@@ -22,6 +22,9 @@ pub(super) use text::{
     CommandLine, Commands, HttpPath, Scalar, SocketAddress, VariableName, complaint,
 };
 
+/// How many services, experiments, or requests of a load there may be.
+const ENTRIES_MAX: usize = 256;
+
 /// The keys that say a request's method, and the methods.
 pub(super) const METHODS: [(&str, &str); 6] = [
     ("get", "GET"),
@@ -66,45 +69,48 @@ pub(super) struct Suite {
     /// Command lines that run after the services have ended.
     teardown: Option<Commands>,
     /// The target processes by name.
-    #[schemars(extend("minProperties" = 1))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = ENTRIES_MAX))]
     services: IndexMap<String, Service>,
     /// What is asked of the services in every experiment.
-    #[schemars(schema_with = "complete_load")]
+    #[schemars(default, schema_with = "complete_load")]
     load: Option<Load>,
     /// How long the phases take in every experiment.
     phases: Option<Phases>,
     /// The experiments by name.
-    #[schemars(extend("minProperties" = 1))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = ENTRIES_MAX))]
     experiments: IndexMap<String, Experiment>,
 }
 
 /// One target process.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = exactly_one(&["run", "cargo", "address"])))]
+#[expect(
+    dead_code,
+    reason = "describes a part of the file that is read in smaller parts"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["run", "cargo", "address"])))]
 pub(super) struct Service {
     /// The program to start, as one command line or as a list. `$PORT` is the port to listen on.
-    pub(super) run: Option<CommandLine>,
+    run: Option<CommandLine>,
     /// A binary of a Cargo workspace, which is built and started.
-    pub(super) cargo: Option<Cargo>,
+    cargo: Option<Cargo>,
     /// Where the service already listens, on loopback.
-    pub(super) address: Option<SocketAddress>,
+    address: Option<SocketAddress>,
     /// The port to listen on; a free one is chosen when it is left out.
     #[schemars(range(min = 1))]
-    pub(super) port: Option<u16>,
+    port: Option<u16>,
     /// Environment variables. `$PORT` and the variables of `calls` can be used in the values.
-    #[serde(default)]
-    pub(super) env: IndexMap<String, Scalar<true>>,
+    #[schemars(default)]
+    env: IndexMap<String, Scalar<true>>,
     /// The directory to start in, relative to this file; the file's own when left out.
-    pub(super) cwd: Option<String>,
+    cwd: Option<String>,
     /// How to see that the service is ready; when its port accepts a connection, if left out.
-    pub(super) ready: Option<Ready>,
+    ready: Option<Ready>,
     /// How long the service has to end by itself after SIGTERM; 2s when left out.
-    pub(super) grace: Option<HumanDuration>,
+    grace: Option<HumanDuration>,
     /// The services that this one calls, each with the environment variable in which it finds the
     /// address to call. Each becomes an edge with a proxy.
-    #[serde(default)]
-    pub(super) calls: IndexMap<String, Short<VariableName, Call>>,
+    #[schemars(default)]
+    calls: IndexMap<String, Short<VariableName, Call>>,
 }
 
 /// A binary of a Cargo workspace.
@@ -160,19 +166,22 @@ impl From<VariableName> for Call {
 }
 
 /// What is asked of the services: how often, and what.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("not" = not_both("request", "requests")))]
+#[expect(
+    dead_code,
+    reason = "describes a part of the file that is read in smaller parts"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("not" = not_both("request", "requests")))]
 pub(super) struct Load {
     /// How many calls are sent, whatever becomes of them.
-    pub(super) rate: Option<Rate>,
+    rate: Option<Rate>,
     /// After how long the load itself gives a call up; 10s when left out.
-    pub(super) timeout: Option<HumanDuration>,
+    timeout: Option<HumanDuration>,
     /// The one kind of call.
-    pub(super) request: Option<Request>,
+    request: Option<Request>,
     /// Several kinds of calls, sent in proportion to their weights.
-    #[schemars(length(min = 1))]
-    pub(super) requests: Option<Vec<Request>>,
+    #[schemars(length(min = 1, max = ENTRIES_MAX))]
+    requests: Option<Vec<Request>>,
 }
 
 /// A load that stands by itself.
@@ -227,17 +236,21 @@ fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>
 }
 
 /// How long each phase takes, at most 1h.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "describes a part of the file that is read in smaller parts"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Phases {
     /// Until the services have settled, judged by nobody; 1s when left out.
-    pub(super) warm_up: Option<HumanDuration>,
+    warm_up: Option<HumanDuration>,
     /// What the services do when they are left alone; 3s when left out.
-    pub(super) baseline: Option<HumanDuration>,
+    baseline: Option<HumanDuration>,
     /// While the faults are active; 5s when left out.
-    pub(super) fault: Option<HumanDuration>,
+    fault: Option<HumanDuration>,
     /// After the faults have been taken away; 5s when left out.
-    pub(super) recovery: Option<HumanDuration>,
+    recovery: Option<HumanDuration>,
 }
 
 /// Faults over phases, and the checks that must hold.

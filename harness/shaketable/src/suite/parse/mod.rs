@@ -1,25 +1,24 @@
 //! YAML text to a tree: anchors, aliases and merges resolved, within bounds.
 
+mod maps;
+mod wording;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use indexmap::map::Entry as Slot;
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as Range, StrInput, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Range, StrInput, Tag};
 
 use super::errors::Errors;
 use super::path::{Path, Step};
 use super::source::{Source, Span};
-use super::tree::{Entry, Kind, Node};
+use super::tree::{Kind, Node};
 
 /// How deep lists and maps may nest.
 const DEPTH_MAX: usize = 64;
 /// How many values a file may have after its aliases are resolved.
 const NODES_MAX: usize = 100_000;
 /// How many bytes of text they may have together.
-const TEXT_BYTES_MAX: usize = 8 << 20;
-/// How many bytes a key may have.
-const KEY_BYTES_MAX: usize = 256;
+const TEXT_BYTES_MAX: usize = 2 << 20;
 
 /// Reads one file; `None` where nothing can be made of it, and the errors say why.
 pub(super) fn parse(source: &Arc<Source>, errors: &mut Errors) -> Option<Node> {
@@ -29,6 +28,7 @@ pub(super) fn parse(source: &Arc<Source>, errors: &mut Errors) -> Option<Node> {
         parser: Parser::new_from_str(&source.text),
         anchors: HashMap::new(),
         path: Path::default(),
+        end: 0,
         nodes: 0,
         text_bytes: 0,
         errors,
@@ -79,6 +79,8 @@ struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Anchored>,
     path: Path,
+    /// Where the last event ended.
+    end: usize,
     nodes: usize,
     text_bytes: usize,
     errors: &'a mut Errors,
@@ -100,6 +102,24 @@ impl<'a> Builder<'a> {
         Span::new(self.source, from, from + text.trim_end().len())
     }
 
+    /// The stretch of a list or a map: with its brackets, or its first key.
+    fn whole(&self, at: Span, kind: &Kind) -> Span {
+        match kind {
+            Kind::Scalar { .. } => at,
+            _ if self.source.text[at.offset..].starts_with(['{', '[']) => {
+                Span::new(self.source, at.offset, self.end)
+            }
+            Kind::Map(entries) => {
+                let first = entries.values().next().map(|entry| &entry.key_at);
+                first
+                    .filter(|first| first.offset == at.offset)
+                    .cloned()
+                    .unwrap_or(at)
+            }
+            Kind::List(_) => at,
+        }
+    }
+
     fn stop(&self, at: Span, message: String, help: &str) -> Stop {
         Stop {
             at,
@@ -111,11 +131,14 @@ impl<'a> Builder<'a> {
 
     fn next(&mut self) -> Result<(Event<'a>, Range), Stop> {
         match self.parser.next_event() {
-            Some(Ok(event)) => Ok(event),
+            Some(Ok((event, range))) => {
+                self.end = self.offset(&range.end);
+                Ok((event, range))
+            }
             Some(Err(error)) => {
                 let offset = self.offset(error.marker());
                 let at = Span::new(self.source, offset, offset + 1);
-                Err(self.stop(at, syntax(&error), hint(error.info())))
+                Err(self.stop(at, wording::message(&error), wording::hint(error.info())))
             }
             None => Ok((Event::StreamEnd, Range::default())),
         }
@@ -183,7 +206,10 @@ impl<'a> Builder<'a> {
                 0,
             ),
         };
-        let node = Node { at, kind };
+        let node = Node {
+            at: self.whole(at, &kind),
+            kind,
+        };
         if anchor > 0 {
             // What is kept for the aliases counts like a use of one.
             let (nodes, text_bytes) = (self.nodes - before.0, self.text_bytes - before.1);
@@ -230,96 +256,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn map(&mut self, depth: usize, height: &mut usize) -> Result<Kind, Stop> {
-        let mut entries = IndexMap::new();
-        let mut merges = Vec::new();
-        loop {
-            let (event, range) = self.next()?;
-            if matches!(event, Event::MappingEnd | Event::StreamEnd) {
-                break;
-            }
-            let plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
-            let key = self.value(event, range, depth + 1)?.node;
-            let name = self.key(&key)?;
-            self.path.0.push(Step::Key(name.clone()));
-            let (event, range) = self.next()?;
-            let value = self.value(event, range, depth + 1)?;
-            *height = (*height).max(value.height + 1);
-            if plain && name == "<<" {
-                merges.push((key.at, value.node));
-            } else {
-                let entry = Entry {
-                    key_at: key.at,
-                    value: value.node,
-                };
-                self.insert(&mut entries, name, entry);
-            }
-            self.path.0.pop();
-        }
-        for (at, value) in merges {
-            self.merge(&mut entries, &at, value);
-        }
-        Ok(Kind::Map(entries))
-    }
-
-    fn key(&self, node: &Node) -> Result<String, Stop> {
-        match &node.kind {
-            Kind::Scalar { text, .. } if text.len() > KEY_BYTES_MAX => Err(self.stop(
-                node.at.clone(),
-                format!("a key of more than {KEY_BYTES_MAX} bytes"),
-                "a key is a short name; does a `:` stand where it should not?",
-            )),
-            Kind::Scalar { text, .. } => Ok(text.clone()),
-            _ => Err(self.stop(
-                node.at.clone(),
-                "a key must be a word, not a list or a map".to_owned(),
-                "write `key: value`; text that begins with `{` or `[` needs quotes",
-            )),
-        }
-    }
-
-    fn insert(&mut self, entries: &mut IndexMap<String, Entry>, name: String, entry: Entry) {
-        match entries.entry(name) {
-            Slot::Vacant(slot) => {
-                slot.insert(entry);
-            }
-            Slot::Occupied(slot) => {
-                let first = slot.get().key_at.position();
-                self.errors.add(
-                    &entry.key_at,
-                    &self.path,
-                    format!("the key `{}` is here a second time", slot.key()),
-                    format!(
-                        "it is first written at {}:{}; keep one of them",
-                        first.line, first.column
-                    ),
-                );
-            }
-        }
-    }
-
-    /// `<<: *defaults`: what the map does not say itself comes from there.
-    fn merge(&mut self, entries: &mut IndexMap<String, Entry>, at: &Span, from: Node) {
-        let maps = match from.kind {
-            Kind::List(items) => items,
-            _ => vec![from],
-        };
-        for map in maps {
-            let Kind::Map(more) = map.kind else {
-                self.errors.add(
-                    at,
-                    &self.path,
-                    "`<<` takes a map, or a list of maps",
-                    "write `<<: *name`, where `&name` stands before a map",
-                );
-                continue;
-            };
-            for (name, entry) in more {
-                entries.entry(name).or_insert(entry);
-            }
-        }
-    }
-
     /// Whether a tag makes the value text; every tag that YAML does not define is an error.
     fn is_text(&mut self, tag: Option<&Tag>, at: &Span) -> bool {
         let Some(tag) = tag else { return false };
@@ -362,29 +298,5 @@ impl<'a> Builder<'a> {
             return Ok(());
         };
         Err(self.stop(at.clone(), message, "use fewer aliases"))
-    }
-}
-
-/// The parser's own words.
-fn syntax(error: &ScanError) -> String {
-    format!("not YAML: {}", error.info())
-}
-
-/// What usually is behind a syntax error.
-fn hint(info: &str) -> &'static str {
-    let info = info.to_ascii_lowercase();
-    let has = |words: &str| info.contains(words);
-    if has("tab") {
-        "indent with spaces"
-    } else if has("mapping values") || has("simple key") {
-        "is the indentation right, and does text that holds a `: ` stand in quotes?"
-    } else if has("anchor") {
-        "an alias `*name` needs a `&name` before it; text that begins with `*` needs quotes"
-    } else if has("quoted scalar") {
-        "a quote is left open"
-    } else if has("flow") || has("','") {
-        "a bracket or a comma is missing, or text that holds one of `{}[],` needs quotes"
-    } else {
-        "the indentation of this line or the one before it may be wrong"
     }
 }

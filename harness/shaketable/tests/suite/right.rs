@@ -1,0 +1,336 @@
+//! Right suites, and the model that comes of each.
+
+use std::path::Path;
+use std::time::Duration;
+
+use shaketable::names::EdgeName;
+use shaketable::suite::{self, Command, Disk, InMemory, Phases, Ready, Start, Suite};
+use shaketable_faults::Protocol;
+
+use super::load_text;
+
+fn load(name: &str) -> Suite {
+    load_with(name, &[])
+}
+
+fn load_with(name: &str, env: &[(&str, &str)]) -> Suite {
+    let lookup = |name: &str| {
+        let found = env.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let file = format!("tests/right-suites/{name}.yaml");
+    match suite::load(&file, &Disk, &lookup) {
+        Ok(suite) => suite,
+        Err(errors) => panic!("{}", errors.to_plain()),
+    }
+}
+
+fn edge(text: &str) -> EdgeName {
+    text.parse().unwrap()
+}
+
+fn dir() -> std::path::PathBuf {
+    std::path::absolute("tests/right-suites").unwrap()
+}
+
+#[test]
+fn the_small_suite_of_the_design_has_every_default() {
+    let suite = load("checkout");
+    assert_eq!((suite.name.as_str(), suite.seed), ("checkout", None));
+    assert_eq!(suite.dir, dir());
+    assert_eq!(
+        suite.services.keys().collect::<Vec<_>>(),
+        ["inventory", "order"]
+    );
+    let order = &suite.services["order"];
+    let argv = ["./order", "--port", "$PORT"].map(str::to_owned).to_vec();
+    assert_eq!(order.start, Start::Run { argv });
+    assert_eq!(order.ready, Ready::Http("/healthz".to_owned()));
+    assert_eq!(order.ready_timeout, Duration::from_secs(10));
+    assert_eq!(order.grace, Duration::from_secs(2));
+    assert_eq!((order.port, &order.cwd), (None, &dir()));
+    let [only] = suite.edges.as_slice() else {
+        panic!()
+    };
+    assert_eq!(only.name, edge("order -> inventory"));
+    assert_eq!(
+        (only.variable.as_str(), only.protocol),
+        ("INVENTORY_URL", Protocol::Auto)
+    );
+
+    let experiment = &suite.experiments["slow inventory"];
+    assert_eq!(experiment.phases, Phases::default());
+    assert!((experiment.load.rate.0 - 100.0).abs() < f64::EPSILON);
+    assert_eq!(experiment.load.timeout, Duration::from_secs(10));
+    let [request] = experiment.load.requests.as_slice() else {
+        panic!()
+    };
+    assert_eq!((request.name.as_str(), request.weight), ("POST /orders", 1));
+    assert_eq!(request.headers["content-type"], "application/json");
+    assert_eq!(
+        request.body.as_deref(),
+        Some(&br#"{"sku":"A1","quantity":1}"#[..])
+    );
+    let [fault] = experiment.faults.as_slice() else {
+        panic!()
+    };
+    assert_eq!((fault.kind.name, &fault.edge), ("latency", &only.name));
+    assert_eq!(fault.fault.describe(), "latency 3s");
+    assert!((fault.probability - 1.0).abs() < f64::EPSILON);
+    let checks: Vec<&str> = experiment
+        .checks
+        .iter()
+        .map(|check| check.kind.name)
+        .collect();
+    assert_eq!(
+        checks,
+        [
+            "fast_failure",
+            "retry_amplification",
+            "no_pool_exhaustion",
+            "recovery"
+        ]
+    );
+    assert_eq!(
+        experiment.checks[1].at.to_string(),
+        "tests/right-suites/checkout.yaml:18:9"
+    );
+}
+
+#[test]
+fn services_of_every_kind_are_read() {
+    let suite = load("everything");
+    assert_eq!(suite.seed, Some(42));
+    let command = |argv: &[&str]| Command {
+        argv: argv.iter().map(|&word| word.to_owned()).collect(),
+        cwd: dir(),
+    };
+    assert_eq!(
+        suite.setup,
+        [
+            command(&["./migrate", "--all"]),
+            command(&["./seed", "--rows", "100"])
+        ]
+    );
+    assert_eq!(suite.reset, [command(&["./reset", "two words"])]);
+    assert_eq!(suite.teardown, [command(&["$SHAKETABLE", "--version"])]);
+    let stock = &suite.services["stock"];
+    let cargo = Start::Cargo {
+        package: Some("warehouse".to_owned()),
+        bin: "stock".to_owned(),
+        args: vec!["--port".to_owned(), "$PORT".to_owned()],
+        release: true,
+    };
+    assert_eq!((&stock.start, stock.port), (&cargo, Some(9001)));
+    assert_eq!(
+        stock.env["VERSION"], "1.10",
+        "a number is the text that was written"
+    );
+    assert_eq!(
+        (stock.env["WORKERS"].as_str(), stock.env["STRICT"].as_str()),
+        ("4", "true")
+    );
+    assert_eq!(stock.cwd, dir().join(".."));
+    assert_eq!(stock.ready, Ready::Log("listening".to_owned()));
+    assert_eq!(
+        (stock.ready_timeout, stock.grace),
+        (Duration::from_mins(1), Duration::from_millis(500))
+    );
+    let database = &suite.services["database"];
+    assert_eq!(
+        database.start,
+        Start::Address("127.0.0.1:5432".parse().unwrap())
+    );
+    assert_eq!(suite.services["gateway"].ready, Ready::Tcp);
+    assert!(matches!(&suite.services["order"].ready, Ready::Command(argv) if argv.len() == 2));
+    let edges: Vec<String> = suite
+        .edges
+        .iter()
+        .map(|edge| edge.name.to_string())
+        .collect();
+    assert_eq!(
+        edges,
+        [
+            "stock -> database",
+            "order -> stock",
+            "gateway -> order",
+            "gateway -> stock"
+        ]
+    );
+    assert_eq!(suite.edges[0].protocol, Protocol::Tcp);
+}
+
+#[test]
+fn requests_and_what_an_experiment_changes_are_read() {
+    let suite = load("everything");
+    let quiet = &suite.experiments["all quiet"];
+    assert!(quiet.faults.is_empty());
+    assert!((quiet.load.rate.0 - 0.5).abs() < f64::EPSILON);
+    let names: Vec<&str> = quiet
+        .load
+        .requests
+        .iter()
+        .map(|request| request.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "read",
+            "PUT /orders/1?force=1",
+            "POST /raw",
+            "PATCH /p",
+            "DELETE /d",
+            "HEAD /h"
+        ]
+    );
+    let [read, put, raw, patch, ..] = quiet.load.requests.as_slice() else {
+        panic!()
+    };
+    assert_eq!((read.weight, read.headers["X-Trace"].as_str()), (3, "7"));
+    assert_eq!(put.body.as_deref(), Some(&b"null"[..]));
+    assert_eq!(
+        (raw.body.as_deref(), raw.headers.len()),
+        (Some(&b"text"[..]), 1)
+    );
+    assert_eq!(patch.body.as_deref(), Some(&br#"[1,2.5,null,"x"]"#[..]));
+    assert_eq!(
+        patch.headers.len(),
+        1,
+        "a content type that is given stays alone"
+    );
+
+    let broken = &suite.experiments["everything breaks"];
+    assert_eq!(
+        broken.load.timeout,
+        Duration::from_secs(2),
+        "from the suite"
+    );
+    assert_eq!(
+        broken.load.requests.len(),
+        1,
+        "one request replaces the list"
+    );
+    assert_eq!(
+        broken.phases.warm_up,
+        Duration::from_millis(500),
+        "from the suite"
+    );
+    assert_eq!(broken.phases.fault, Duration::from_secs(2), "its own");
+    assert_eq!(
+        broken.phases.recovery,
+        Duration::from_secs(5),
+        "the default"
+    );
+    assert!((broken.faults[0].probability - 0.5).abs() < f64::EPSILON);
+    assert_eq!(broken.faults[0].which.path.as_deref(), Some("/orders/*"));
+    assert_eq!(broken.faults[2].edge, edge("order -> stock"));
+    assert_eq!(broken.checks[1].params, serde_json::json!({}));
+}
+
+#[test]
+fn a_suite_completes_the_ones_that_it_extends() {
+    let suite = load_with("extending", &[("DELAY", "250ms")]);
+    assert_eq!(suite.name, "extending");
+    assert_eq!(suite.dir, dir());
+    let base = dir().join("base");
+    assert_eq!(suite.setup.len(), 2, "lists replace");
+    assert_eq!(
+        suite.setup[0].cwd, base,
+        "commands run beside the file that names them"
+    );
+    let inventory = &suite.services["inventory"];
+    assert_eq!(
+        (
+            inventory.env["LEVEL"].as_str(),
+            inventory.env["COLOR"].as_str()
+        ),
+        ("debug", "red")
+    );
+    assert_eq!(inventory.cwd, base);
+    let order = &suite.services["order"];
+    assert!(
+        matches!(&order.start, Start::Cargo { bin, .. } if bin == "order"),
+        "`cargo` replaces `run`"
+    );
+    assert_eq!(order.ready, Ready::Http("/healthz".to_owned()));
+    let slow = &suite.experiments["slow"];
+    assert_eq!(slow.load.requests.len(), 2, "`requests` replaces `request`");
+    assert_eq!(slow.faults[0].fault.describe(), "latency 250ms");
+    assert_eq!(slow.faults[0].value, "250ms");
+}
+
+#[test]
+fn anchors_and_merges_are_resolved() {
+    let suite = load("anchors");
+    let b = &suite.services["b"];
+    assert_eq!(
+        (b.env["LEVEL"].as_str(), b.env["REGION"].as_str()),
+        ("debug", "eu")
+    );
+    assert_eq!(b.ready, Ready::Http("/healthz".to_owned()));
+    assert_eq!(suite.experiments["two"].faults.len(), 1);
+    assert_eq!(
+        suite.experiments["two"].phases.fault,
+        Duration::from_secs(2)
+    );
+    assert_eq!(suite.experiments["three"].checks.len(), 2);
+}
+
+#[test]
+fn the_environment_is_filled_in_and_its_dollars_stay() {
+    let text = r#"
+name: ${NAME}
+services:
+  a: { run: "./a --password ${PASSWORD} --port $PORT", port: "${PORT:-80}", env: { P: "${PASSWORD}", Q: "$${x}" } }
+load: { rate: 1/s, request: { to: "${TO:-a}", post: /, body: "${PASSWORD} $${x} $y" } }
+experiments: { e: { expect: [process_survival] } }
+"#;
+    let lookup = |name: &str| match name {
+        "NAME" => Some("from outside".to_owned()),
+        "PASSWORD" => Some("pa$word".to_owned()),
+        _ => None,
+    };
+    let files = InMemory::one("a.yaml", text);
+    let suite = suite::load("a.yaml", &files, &lookup)
+        .map_err(|e| e.to_plain())
+        .unwrap();
+    assert_eq!(suite.name, "from outside");
+    let a = &suite.services["a"];
+    assert_eq!(a.port, Some(80), "the quotes around it do not make it text");
+    assert!(matches!(&a.start, Start::Run { argv } if argv[2] == "pa$$word"));
+    assert_eq!(
+        (a.env["P"].as_str(), a.env["Q"].as_str()),
+        ("pa$$word", "$${x}")
+    );
+    let request = &suite.experiments["e"].load.requests[0];
+    assert_eq!(request.body.as_deref(), Some(&b"pa$word ${x} $y"[..]));
+}
+
+#[test]
+fn suites_can_be_carried_in_memory() {
+    let base = std::fs::read_to_string("tests/right-suites/base/topology.yaml").unwrap();
+    let top = "extend: ../base.yaml\nexperiments: { e: { expect: [fast_failure] } }\n";
+    let files = InMemory {
+        dir: "/somewhere".into(),
+        texts: [("demo/top.yaml", top), ("base.yaml", base.as_str())]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+    };
+    let suite = suite::load("demo/top.yaml", &files, &|_| None).unwrap();
+    assert_eq!(
+        (suite.name.as_str(), suite.dir.as_path()),
+        ("topology", Path::new("/somewhere"))
+    );
+}
+
+#[test]
+fn json_is_a_suite_too_and_a_byte_order_mark_is_no_matter() {
+    let json = "\u{feff}{\"name\": \"a\", \"services\": {\"a\": {\"run\": \"./a\"}},\n\
+        \"load\": {\"rate\": \"1/s\", \"request\": {\"to\": \"a\", \"get\": \"/\"}},\n\
+        \"experiments\": {\"e\": {\"expect\": [\"process_survival\"]}}}";
+    assert!(load_text(json).is_ok());
+    let crlf = std::fs::read_to_string("tests/right-suites/checkout.yaml")
+        .unwrap()
+        .replace('\n', "\r\n");
+    assert!(load_text(&crlf).is_ok());
+}

@@ -1,0 +1,65 @@
+//! The JSON Schema that is committed is the one that the types give.
+
+use std::fs;
+
+use serde_json::Value;
+use shaketable::check;
+use shaketable::suite::schema;
+use shaketable_faults::fault;
+
+const COMMITTED: &str = "../schemas/suite.schema.json";
+
+#[test]
+fn the_committed_schema_is_up_to_date() {
+    let now = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        fs::write(COMMITTED, &now).unwrap();
+    }
+    let committed = fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(
+        committed == now,
+        "{COMMITTED} is not what the suite language is; write it anew with\n    \
+         UPDATE_SCHEMAS=1 cargo test -p shaketable --test suite schema"
+    );
+}
+
+#[test]
+fn every_fault_and_check_is_in_the_schema_and_its_example_is_a_right_suite() {
+    let schema = schema().to_string();
+    for (name, entry) in fault::CATALOGUE
+        .iter()
+        .map(|kind| (kind.name, format!("    faults: [{{ edge: order -> inventory, {} }}]\n    expect: [process_survival]\n", kind.example)))
+        .chain(check::CATALOGUE.iter().map(|kind| {
+            (kind.name, format!("    expect:\n      - {}\n", kind.example))
+        }))
+    {
+        assert!(schema.contains(&format!("\"{name}\"")), "{name}");
+        let text = format!(
+            "name: a\nservices:\n  inventory: {{ run: ./a }}\n  order: {{ run: ./b, calls: {{ inventory: URL }} }}\n\
+             load: {{ rate: 1/s, request: {{ to: order, name: POST /orders, post: /orders }} }}\nexperiments:\n  e:\n{entry}"
+        );
+        if let Err(errors) = super::load_text(&text) {
+            panic!("{name}: {}", errors.to_plain());
+        }
+    }
+}
+
+/// What an editor shows at a key.
+#[test]
+fn every_key_of_the_language_is_described() {
+    fn undescribed(schema: &Value, at: &str, missing: &mut Vec<String>) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (key, property) in properties.into_iter().flatten() {
+            if property.get("description").is_none() {
+                missing.push(format!("{at}.{key}"));
+            }
+        }
+        let parts = schema.as_object().into_iter().flatten();
+        for (key, part) in parts {
+            undescribed(part, &format!("{at}.{key}"), missing);
+        }
+    }
+    let mut missing = Vec::new();
+    undescribed(&schema(), "", &mut missing);
+    assert_eq!(missing, Vec::<String>::new());
+}
