@@ -1,4 +1,4 @@
-//! The JSON Schema that is committed is the one that the types give.
+//! The JSON Schemas that are committed are those that the types give.
 
 use std::fs;
 
@@ -7,20 +7,25 @@ use shaketable::check;
 use shaketable::suite::schema;
 use shaketable_faults::fault;
 
-const COMMITTED: &str = "../schemas/suite.schema.json";
-
 #[test]
-fn the_committed_schema_is_up_to_date() {
-    let now = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
-    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-        fs::write(COMMITTED, &now).unwrap();
+fn the_committed_schemas_are_up_to_date() {
+    let schemas = [
+        ("suite", schema()),
+        ("report", shaketable::report::json::schema()),
+    ];
+    for (name, now) in schemas {
+        let path = format!("../schemas/{name}.schema.json");
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == format!("{now:#}\n"),
+            "{path} is not what the types say; write it anew with `cargo ci schemas`{}",
+            if name == "report" {
+                ", and raise the report's version if a reader would notice"
+            } else {
+                ""
+            }
+        );
     }
-    let committed = fs::read_to_string(COMMITTED).unwrap_or_default();
-    assert!(
-        committed == now,
-        "{COMMITTED} is not what the suite language is; write it anew with\n    \
-         UPDATE_SCHEMAS=1 cargo test -p shaketable --test suite schema"
-    );
 }
 
 #[test]
