@@ -1,11 +1,5 @@
 //! The README's tables and its first suite say what is so.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at the first surprise"
-)]
-
 use shaketable::suite::{self, InMemory};
 use shaketable::{check, fault};
 

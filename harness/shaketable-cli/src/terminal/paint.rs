@@ -14,6 +14,12 @@ impl Paint {
         Self::decide(std::io::stderr().is_terminal())
     }
 
+    /// None, whatever the terminal.
+    #[cfg(test)]
+    pub(crate) fn plain() -> Self {
+        Self(false)
+    }
+
     fn decide(terminal: bool) -> Self {
         let set = |name: &str| {
             std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")

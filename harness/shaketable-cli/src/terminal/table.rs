@@ -1,16 +1,21 @@
 //! Tables that fit the terminal: the widest columns give way first, and cells break at words.
 
 use tabled::builder::Builder;
-use tabled::settings::Style;
+use tabled::settings::{Padding, Style};
 
 use super::{text, width};
 
-/// A table with a head.
+/// A table with a head, as wide as the terminal at most.
 pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    fitting(head, rows, width())
+}
+
+/// A table with a head, as wide as this at most.
+pub(super) fn fitting(head: &[&str], rows: Vec<Vec<String>>, width: usize) -> String {
     let mut all = vec![head.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>()];
     all.extend(rows);
-    // Each column has a border and two spaces; the last border closes the row.
-    let room = width().saturating_sub(3 * head.len() + 1);
+    // Two spaces after each column. Lines between columns would cost words their room.
+    let room = width.saturating_sub(2 * head.len());
     let widths = fit(&all, room);
     let mut builder = Builder::default();
     for row in all {
@@ -20,7 +25,15 @@ pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
                 .map(|(cell, width)| text::lines(cell, *width).join("\n")),
         );
     }
-    builder.build().with(Style::sharp()).to_string()
+    let style = Style::sharp()
+        .remove_vertical()
+        .remove_left()
+        .remove_right();
+    builder
+        .build()
+        .with(style)
+        .with(Padding::new(0, 2, 0, 0))
+        .to_string()
 }
 
 /// How wide each column may be, so that all fit into the room if their words let them.

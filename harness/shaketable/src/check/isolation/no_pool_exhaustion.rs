@@ -33,7 +33,7 @@ impl Known for NoPoolExhaustion {
 }
 
 const CLAIM: &str = "no pool runs dry and blocks other work";
-const BOUND: &str = "not all of: flat, backlog, others blocked";
+const BOUND: &str = "not all three";
 /// Flat is a range of at most 1 for this share of the fault phase.
 const FLAT_SHARE: f64 = 0.8;
 /// A load that would put fewer exchanges in flight than this cannot exhaust a usual pool.
