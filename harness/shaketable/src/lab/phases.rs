@@ -121,8 +121,8 @@ impl<'a> Phases<'a> {
         );
         tokio::select! {
             () = asking => {}
-            () = self.cancel.cancelled() => return Err(Stop::Interrupted),
-            () = self.died.notified() => return Err(Stop::Died),
+            () = self.cancel.cancelled() => { self.mark_end(); return Err(Stop::Interrupted) }
+            () = self.died.notified() => { self.mark_end(); return Err(Stop::Died) }
         }
         self.witnesses.engine.begin(experiment.load.rate.0);
         let began = self.witnesses.clock.now();
@@ -201,7 +201,9 @@ impl<'a> Phases<'a> {
         if phase != Phase::Recovery {
             self.mark_end();
         }
-        let from = self.marks.last().map_or(0, |mark| mark.until);
+        // The first one begins now: the time in which the lab came up is none of its.
+        let last = self.marks.last().map(|mark| mark.until);
+        let from = last.unwrap_or_else(|| self.witnesses.clock.now());
         self.marks.push(PhaseMark {
             phase,
             from,
