@@ -1,5 +1,5 @@
 //! A recording as a file: JSON lines, the first one the summary, then a line for each call,
-//! exchange and connection. Whatever is written is read back as it was.
+//! exchange and connection, and a last one by which a file that was cut off is known. Whatever is written is read back as it was.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -46,6 +46,7 @@ enum Line {
     Exchange(usize, Exchange),
     Connection(usize, Connection),
     Operations(usize, Vec<String>, u64),
+    End,
 }
 
 /// Writes a recording.
@@ -76,6 +77,7 @@ pub fn write(recording: &Recording, path: &Path) -> io::Result<()> {
             line(&Line::Connection(edge, connection.clone()))?;
         }
     }
+    line(&Line::End)?;
     file.flush()
 }
 
@@ -88,6 +90,8 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
     };
     let file = BufReader::new(File::open(path).map_err(io)?);
     let mut recording: Option<Recording> = None;
+    let mut ended = false;
+    let mut lines = 0;
     for (number, text) in file.lines().enumerate() {
         let wrong = |what: String| ReadError::Line {
             path: shown.clone(),
@@ -96,6 +100,10 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
         };
         let text = text.map_err(io)?;
         let line = serde_json::from_str::<Line>(&text).map_err(|e| wrong(e.to_string()))?;
+        lines = number + 1;
+        if ended {
+            return Err(wrong("a line after the end".to_owned()));
+        }
         match (line, &mut recording) {
             (
                 Line::Recording {
@@ -105,6 +113,7 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
                 None,
             ) => {
                 let mut fresh = *summary;
+                contradiction(&fresh).map_or(Ok(()), |what| Err(wrong(what)))?;
                 fresh.seen = vec![Seen::default(); fresh.edges.len()];
                 recording = Some(fresh);
             }
@@ -115,7 +124,13 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
             }
             (Line::Recording { .. }, Some(_)) => return Err(wrong("a second summary".to_owned())),
             (_, None) => return Err(wrong("the summary is missing".to_owned())),
-            (Line::Call(call), Some(recording)) => recording.calls.push(call),
+            (Line::End, Some(_)) => ended = true,
+            (Line::Call(call), Some(recording)) => {
+                if usize::from(call.class) >= recording.classes.len() {
+                    return Err(wrong(format!("there is no kind of call {}", call.class)));
+                }
+                recording.calls.push(call);
+            }
             (Line::Exchange(edge, exchange), Some(recording)) => {
                 seen(recording, edge)
                     .ok_or_else(|| wrong(format!("there is no edge {edge}")))?
@@ -134,11 +149,32 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
             }
         }
     }
-    recording.ok_or(ReadError::Line {
+    let (line, what) = match recording {
+        Some(recording) if ended => return Ok(recording),
+        Some(_) => (lines, "the file is cut off behind this line"),
+        None => (1, "the file is empty"),
+    };
+    Err(ReadError::Line {
         path: shown,
-        line: 1,
-        what: "the file is empty".to_owned(),
+        line,
+        what: what.to_owned(),
     })
+}
+
+/// What in a summary cannot be, and would mislead whoever judges it.
+fn contradiction(summary: &Recording) -> Option<String> {
+    let backwards = summary.phases.iter().find(|mark| mark.until < mark.from);
+    if let Some(mark) = backwards {
+        return Some(format!(
+            "the {} phase ends before it begins",
+            mark.phase.name()
+        ));
+    }
+    let nowhere = summary
+        .faults
+        .iter()
+        .find(|fault| fault.edge >= summary.edges.len())?;
+    Some(format!("there is no edge {}", nowhere.edge))
 }
 
 fn seen(recording: &mut Recording, edge: usize) -> Option<&mut Seen> {
