@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use shaketable::launch::{Exit, KeeperCommand, Ready, last_lines, start};
+use shaketable::launch::{Exit, Ready, last_lines, start};
 
 use crate::stage::{SERVER, Stage, keeper};
 
@@ -76,10 +76,8 @@ async fn names_are_expanded_and_the_limits_are_the_users() {
     let vars = BTreeMap::from(
         [("GREETING", "hello"), ("HOST", "edge")].map(|(k, v)| (k.into(), v.into())),
     );
-    let keeper = KeeperCommand {
-        nofile: Some(99),
-        ..keeper()
-    };
+    let mut keeper = keeper();
+    keeper.nofile = Some(99);
     let running = start(&spec, &vars, &stage.log(), &keeper).await.unwrap();
     let port = running.address().port();
     assert_eq!(

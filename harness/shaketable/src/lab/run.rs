@@ -141,14 +141,7 @@ async fn in_fresh_lab(
     std::fs::create_dir_all(dir).map_err(own(&format!("create {}", dir.display())))?;
     let clock = Clock::start();
     let began = Instant::now();
-    let lab = tokio::select! {
-        lab = Lab::start(plan, setting, dir, clock) => lab?,
-        // Dropping a lab that is half up ends what it has started.
-        () = setting.cancel.cancelled() => {
-            report.interrupted = true;
-            return Ok(());
-        }
-    };
+    let lab = Lab::start(plan, setting, dir, clock).await?;
     report.ready_s = began.elapsed().as_secs_f64();
 
     let observed = observe(plan, experiment, setting, &lab, clock).await;

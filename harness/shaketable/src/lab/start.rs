@@ -37,6 +37,9 @@ pub enum LabError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// The user ended the run before the lab was up.
+    #[error("bring the lab up: interrupted")]
+    Interrupted,
     /// A service that is said to be running does not answer.
     #[error(
         "service `{service}` is said to be running at {address}, but nobody answers there: {source}"
@@ -90,7 +93,12 @@ impl Lab {
                 dir: dir.to_owned(),
             },
         };
-        match lab.bring_up(plan, setting, dir).await {
+        let came_up = tokio::select! {
+            came_up = lab.bring_up(plan, setting, dir) => came_up,
+            // What is half started is given up, and ends as the rest is taken down.
+            () = setting.cancel.cancelled() => Err(LabError::Interrupted),
+        };
+        match came_up {
             Ok(()) => Ok(lab),
             Err(error) => {
                 // The first error is the one to be told.
@@ -264,6 +272,9 @@ impl Lab {
                     left.push(format!("{name} ({} processes)", stopped.left));
                 }
             }
+        }
+        if !setting.keeper.all_ended().await {
+            left.push("what was given up half started".to_owned());
         }
         commands("teardown", &down.teardown, &down.dir, setting).await?;
         if left.is_empty() {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use super::event::{Event, Exit, Failure, Step, Stopped};
 use super::order::Order;
@@ -34,6 +35,8 @@ pub struct KeeperCommand {
     pub prefix: Vec<OsString>,
     /// The soft limit on open files that targets get, when the harness has raised its own.
     pub nofile: Option<u64>,
+    /// Those who follow the keepers that were started, each until its keeper has ended.
+    followers: TaskTracker,
 }
 
 impl KeeperCommand {
@@ -43,7 +46,17 @@ impl KeeperCommand {
             program: program.into(),
             prefix: vec![word.into()],
             nofile: None,
+            followers: TaskTracker::new(),
         }
+    }
+
+    /// Waits until every keeper that was started this way has ended, also those of what was given up
+    /// half started. False when one has not within any time that it should need.
+    pub async fn all_ended(&self) -> bool {
+        self.followers.close();
+        timeout(SWEEP_MAX + END_SLACK, self.followers.wait())
+            .await
+            .is_ok()
     }
 }
 
@@ -96,7 +109,7 @@ impl Kept {
             tell_exit,
             tell_end,
         };
-        tokio::spawn(async move {
+        keeper.followers.spawn(async move {
             listener.listen().await;
             drop(held);
         });
