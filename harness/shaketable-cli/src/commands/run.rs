@@ -90,8 +90,14 @@ pub(super) fn carry_out(
         (report, caught)
     });
     let report = report.map_err(|error| {
-        complain(&format!("failed to {error}"));
-        exit::ENVIRONMENT
+        // A build that the user ended is no complaint.
+        signal.map_or_else(
+            || {
+                complain(&format!("failed to {error}"));
+                exit::ENVIRONMENT
+            },
+            Exit,
+        )
     })?;
     let file = out.join("report.json");
     json::write(&report, &file)
