@@ -77,10 +77,16 @@ impl Page {
         } else {
             report.faults.join(", ")
         };
-        format!(
-            "{} {}: {faults}; {} in {took:.1} s, ready after {:.2} s, {:.1} s in all",
+        let name = format!(
+            "{} {}: {faults}",
             self.outcome(report.outcome()),
-            self.paint.strong(&report.name),
+            self.paint.strong(&report.name)
+        );
+        if report.phases.is_empty() {
+            return format!("{name}; no phase was reached in {:.1} s", report.wall_s);
+        }
+        format!(
+            "{name}; {} in {took:.1} s, ready after {:.2} s, {:.1} s in all",
             counted(usize::try_from(report.calls).unwrap_or(usize::MAX), "call"),
             report.ready_s,
             report.wall_s,
