@@ -1,0 +1,21 @@
+//! The `shaketable` binary as its users meet it: real suites, real processes, and everything judged from
+//! the outside by exit code, output, files and what is left running.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod commands;
+mod dying;
+mod environment;
+mod files;
+mod interrupting;
+mod judging;
+mod output;
+mod red_and_green;
+mod selecting;
+mod stage;
+mod suites;
+mod unreached;
