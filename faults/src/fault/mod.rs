@@ -3,7 +3,7 @@
 //!
 //! A fault does not touch sockets. It turns a decision into a [`Treatment`], the short list of
 //! things that a relay knows how to do; the relays in `http/` and `tcp/` carry it out. So a new
-//! fault is one file here, its line in [`catalogue!`] and its test.
+//! fault is one file here, its line in `catalogue!` and its test.
 
 use std::fmt::Debug;
 use std::sync::Arc;

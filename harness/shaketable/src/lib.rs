@@ -9,6 +9,7 @@
 //! - [`suite`]: reads a suite and says all that is wrong with it, with positions;
 //! - [`plan`]: decides what can be decided before anything starts;
 //! - [`launch`]: starts processes and sees to it that none outlives the harness;
+//! - [`expand`]: `$NAME` in command lines, replaced when they start;
 //! - [`load`]: calls on a schedule that no target can slow down;
 //! - [`lab`]: services and proxies up, an experiment running through its phases;
 //! - [`record`]: everything observed in one experiment;
@@ -21,6 +22,7 @@
 
 pub mod check;
 pub mod event;
+pub mod expand;
 pub mod judge;
 pub mod lab;
 pub mod launch;

@@ -38,10 +38,10 @@ fn text(plan: &Plan) -> String {
     for edge in &suite.edges {
         let _ = writeln!(
             out,
-            "  {:<24} through {} ({:?})",
+            "  {:<24} through {} ({})",
             edge.name.to_string(),
             edge.variable,
-            edge.protocol
+            format!("{:?}", edge.protocol).to_lowercase()
         );
     }
     for experiment in suite.experiments.values() {

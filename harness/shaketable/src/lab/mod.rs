@@ -5,6 +5,7 @@
 //! | `start` | brings a lab up and takes it down |
 //! | `order` | who has to be up before whom |
 //! | `run` | one experiment in a fresh lab, from the first process to the report |
+//! | `setting` | what a run needs to know beside its plan |
 //! | `phases` | runs through the phases, injects and lifts, asks the judge at fixed points |
 //! | `survey` | which kind of call needs which edge, found out one call at a time |
 //! | `collect` | the recording, gathered from whoever saw something |
@@ -17,8 +18,10 @@ mod hiccups;
 mod order;
 mod phases;
 mod run;
+mod setting;
 mod start;
 mod survey;
 
-pub use run::{Setting, run};
+pub use run::run;
+pub use setting::Setting;
 pub use start::LabError;

@@ -1,49 +1,23 @@
 //! One experiment after the other, each in a fresh lab, from the first process to the report.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use shaketable_faults::dice;
 use shaketable_faults::observe::Clock;
-use tokio_util::sync::CancellationToken;
 
 use super::collect::{Deaths, Witnesses};
 use super::hiccups::HiccupMeter;
 use super::phases::{Phases, Ran};
+use super::setting::Setting;
 use super::start::{Lab, LabError, file_name};
-use crate::event::{Event, Events};
+use crate::event::Event;
 use crate::judge::judge;
-use crate::launch::KeeperCommand;
 use crate::load::{Engine, Mix, Shape};
 use crate::plan::Plan;
 use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome};
 use crate::saved;
 use crate::suite::{Experiment, Request};
-
-/// What a run needs to know beside its plan.
-#[derive(Clone, Debug)]
-pub struct Setting {
-    /// How a keeper is started.
-    pub keeper: KeeperCommand,
-    /// What `$SHAKETABLE` stands for: the running program.
-    pub program: PathBuf,
-    /// The binaries that were built for services that are started by `cargo`.
-    pub built: BTreeMap<String, PathBuf>,
-    /// Where the run's files go.
-    pub out: PathBuf,
-    /// Where the story is told.
-    pub events: Events,
-    /// Ends the run early; everything is reverted.
-    pub cancel: CancellationToken,
-}
-
-impl Setting {
-    /// What `$NAME` stands for in every command of a suite.
-    pub(super) fn vars(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([("SHAKETABLE".to_owned(), self.program.display().to_string())])
-    }
-}
 
 /// Runs every experiment of a plan and reports.
 pub async fn run(plan: &Plan, setting: &Setting) -> Report {

@@ -11,7 +11,7 @@ use shaketable_faults::plane::{Plane, PlaneError, Proxy};
 use tokio::task::JoinSet;
 
 use super::order;
-use super::run::Setting;
+use super::setting::Setting;
 use crate::event::Event;
 use crate::launch::{self, CommandSpec, LaunchError, Running, ServiceSpec};
 use crate::plan::Plan;

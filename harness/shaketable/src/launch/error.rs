@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::event::Exit;
-use super::expand::UnknownName;
+use crate::expand::UnknownName;
 
 /// How many lines of a log a message shows at most.
 pub(super) const TAIL_LINES: usize = 20;

@@ -18,7 +18,6 @@
 //! | `event` | what a keeper tells, and how a process ended |
 //! | `ready` | when a service counts as ready, one strategy per file |
 //! | `port` | the choice of a port that nobody else has |
-//! | `expand` | `$NAME` in command lines and environments |
 //! | `log` | the last lines of a log, and reading one as it grows |
 //! | `platform` | what only some systems can do |
 //!
@@ -28,7 +27,6 @@ mod cargo;
 mod command;
 mod error;
 mod event;
-mod expand;
 mod keep_exec;
 pub mod keeper;
 mod kept;
@@ -44,7 +42,6 @@ pub use self::cargo::{CargoBin, cargo_build};
 pub use self::command::{CommandSpec, run_command};
 pub use self::error::{CommandEnd, LaunchError, PortOwner};
 pub use self::event::{Exit, Stopped};
-pub use self::expand::{UnknownName, expand, names_in};
 pub use self::kept::KeeperCommand;
 pub use self::log::last_lines;
 pub use self::ready::Ready;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::LaunchError;
 use super::event::{Failure, Step};
-use super::expand::expand;
+use crate::expand::expand;
 
 /// What is to be executed, after expansion.
 #[derive(Debug, Clone)]

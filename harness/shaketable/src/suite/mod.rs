@@ -4,7 +4,7 @@
 //!
 //! - [`Files`] gives its bytes; `parse` makes a `tree` of them, in which every value knows where it
 //!   is written; `extend` lays it over the files that it extends;
-//! - `validate` checks the tree against the [`schema`], which is made from the types in `written`
+//! - `validate` checks the tree against the [`schema()`], which is made from the types in `written`
 //!   and from the catalogues of faults and checks; `variables` fills in the environment;
 //! - `resolve` checks what no schema can say, and makes the [`Suite`];
 //! - `errors` collects what is wrong on the way, `plain` and miette show it, `near` finds the name

@@ -136,27 +136,6 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// The names after single dollars, which are replaced when something starts.
-pub(super) fn names_in(text: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    while let Some(dollar) = rest.find('$') {
-        rest = &rest[dollar + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            rest = after;
-            continue;
-        }
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(rest.len());
-        if is_name(&rest[..end]) {
-            names.push(&rest[..end]);
-        }
-        rest = &rest[end..];
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,8 +168,6 @@ mod tests {
         assert_eq!(fill("${PASSWORD} $PORT", true).unwrap(), "pa$$word $PORT");
         assert_eq!(fill("$${HOST}", true).unwrap(), "$${HOST}");
         assert_eq!(fill("$$$PORT", true).unwrap(), "$$$PORT");
-        assert_eq!(names_in("$${HOST} $$A $$$B ${ $1 $"), ["B"]);
-        assert_eq!(names_in("--port $PORT --url=$URL/x"), ["PORT", "URL"]);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::Reader;
+use crate::expand::names_in;
 use crate::suite::model::Command;
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
 use crate::suite::tree::Kind;
-use crate::suite::variables::names_in;
 use crate::suite::written::{CommandLine, Commands};
 
 /// The path of the running binary.

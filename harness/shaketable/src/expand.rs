@@ -115,6 +115,7 @@ mod tests {
     #[test]
     fn names_in_order() {
         assert_eq!(names_in("$B and $$C and $A$B"), ["B", "A", "B"]);
+        assert_eq!(names_in("$${HOST} $$A $$$B ${ $1 $"), ["B"]);
     }
 
     proptest! {
