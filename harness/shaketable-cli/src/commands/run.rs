@@ -124,14 +124,15 @@ async fn build(
         } = &service.start
         {
             let spec = launch::CargoBin {
-                service: &service.name,
                 package: package.as_deref(),
                 bin,
                 release: *release,
             };
+            let log = setting.out.join(format!("cargo-{}.log", service.name));
+            let (keeper, cancel) = (&setting.keeper, &setting.cancel);
             built.insert(
-                bin.clone(),
-                launch::cargo_build(&spec, &service.cwd, &setting.cancel).await?,
+                service.name.clone(),
+                launch::cargo_build(&spec, &service.cwd, &log, keeper, cancel).await?,
             );
         }
     }

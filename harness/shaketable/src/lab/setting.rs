@@ -15,7 +15,7 @@ pub struct Setting {
     pub keeper: KeeperCommand,
     /// What `$SHAKETABLE` stands for: the running program.
     pub program: PathBuf,
-    /// The binaries that were built for services that are started by `cargo`.
+    /// The binaries that were built for the services that are started by `cargo`, by service.
     pub built: BTreeMap<String, PathBuf>,
     /// Where the run's files go.
     pub out: PathBuf,

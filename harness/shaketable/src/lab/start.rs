@@ -215,7 +215,7 @@ impl Lab {
             Start::Cargo { bin, args, .. } => {
                 let built = setting
                     .built
-                    .get(bin)
+                    .get(&service.name)
                     .map_or_else(|| bin.clone(), |path| path.display().to_string());
                 std::iter::once(built).chain(args.iter().cloned()).collect()
             }
