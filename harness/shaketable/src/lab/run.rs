@@ -1,6 +1,6 @@
 //! One experiment after the other, each in a fresh lab, from the first process to the report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use shaketable_faults::dice;
@@ -27,7 +27,7 @@ pub async fn run(plan: &Plan, setting: &Setting) -> Report {
         experiments: plan.suite.experiments.len(),
         out: setting.out.clone(),
     });
-    let mut experiments = Vec::new();
+    let mut experiments: Vec<ExperimentReport> = Vec::new();
     for experiment in plan.suite.experiments.values() {
         if setting.cancel.is_cancelled() {
             break;
@@ -36,7 +36,9 @@ pub async fn run(plan: &Plan, setting: &Setting) -> Report {
             experiment: experiment.name.clone(),
             planned: experiment.phases.total(),
         });
-        let report = run_experiment(plan, experiment, setting).await;
+        let taken = |dir: &Path| experiments.iter().any(|report| report.dir == dir);
+        let dir = own_directory(&setting.out, &experiment.name, taken);
+        let report = run_experiment(plan, experiment, setting, dir).await;
         setting
             .events
             .tell(Event::ExperimentEnded(Box::new(report.clone())));
@@ -66,13 +68,25 @@ pub async fn run(plan: &Plan, setting: &Setting) -> Report {
     report
 }
 
+/// A directory for an experiment; `a b` and `a-b` would otherwise share one.
+fn own_directory(out: &Path, experiment: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
+    let name = file_name(experiment);
+    let mut dir = out.join(&name);
+    let mut number = 2;
+    while taken(&dir) {
+        dir = out.join(format!("{name}-{number}"));
+        number += 1;
+    }
+    dir
+}
+
 async fn run_experiment(
     plan: &Plan,
     experiment: &Experiment,
     setting: &Setting,
+    dir: PathBuf,
 ) -> ExperimentReport {
     let began = Instant::now();
-    let dir = setting.out.join(file_name(&experiment.name));
     let mut report = ExperimentReport {
         name: experiment.name.clone(),
         verdicts: Vec::new(),
