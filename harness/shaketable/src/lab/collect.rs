@@ -6,7 +6,7 @@ use std::time::Duration;
 use shaketable_faults::observe::Clock;
 use tokio::task::JoinSet;
 
-use super::hiccups::HiccupMeter;
+use super::stalls::{HiccupMeter, StarvationMeter};
 use super::start::Lab;
 use crate::event::{Event, Events};
 use crate::launch::last_lines;
@@ -78,6 +78,7 @@ pub(super) struct Witnesses<'a> {
     pub(super) lab: &'a Lab,
     pub(super) engine: &'a Engine,
     pub(super) hiccups: &'a HiccupMeter,
+    pub(super) starvation: &'a StarvationMeter,
     pub(super) deaths: &'a Deaths,
     pub(super) clock: Clock,
     pub(super) trace_base: u64,
@@ -128,6 +129,7 @@ impl Witnesses<'_> {
             faults: faults.to_vec(),
             deaths: self.deaths.so_far(),
             hiccups: self.hiccups.seen(),
+            starved: self.starvation.seen(),
             end: self.clock.now(),
             interrupted,
         }

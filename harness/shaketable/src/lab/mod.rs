@@ -9,18 +9,20 @@
 //! | `phases` | runs through the phases, injects and lifts, asks the judge at fixed points |
 //! | `survey` | which kind of call needs which edge, found out one call at a time |
 //! | `collect` | the recording, gathered from whoever saw something |
-//! | `hiccups` | notices when the machine does not let the harness run |
+//! | `waits` | how long targets waited for a processor |
+//! | `stalls` | notices when the machine does not let the harness or a target run |
 //!
 //! **Invariant:** a lab that was started is taken down on every way out.
 
 mod collect;
-mod hiccups;
 mod order;
 mod phases;
 mod run;
 mod setting;
+mod stalls;
 mod start;
 mod survey;
+mod waits;
 
 pub use run::run;
 pub use setting::Setting;

@@ -7,9 +7,9 @@ use shaketable_faults::dice;
 use shaketable_faults::observe::Clock;
 
 use super::collect::{Deaths, Witnesses};
-use super::hiccups::HiccupMeter;
 use super::phases::{Phases, Ran};
 use super::setting::Setting;
+use super::stalls::{HiccupMeter, StarvationMeter};
 use super::start::{Lab, LabError, file_name};
 use crate::event::Event;
 use crate::judge::judge;
@@ -166,6 +166,12 @@ async fn observe(
     // Never zero, so that no trace id of ours is all zeros.
     let trace_base = dice::join(plan.seed, dice::hash(experiment.name.as_bytes())) | 1;
     let hiccups = HiccupMeter::start(clock).map_err(own("watch the machine"))?;
+    let targets = lab
+        .running
+        .iter()
+        .map(crate::launch::Running::pid)
+        .collect();
+    let starvation = StarvationMeter::start(clock, targets).map_err(own("watch the targets"))?;
     let (deaths, died) = Deaths::watch(lab, clock, &setting.events);
     let shapes: Result<Vec<Shape>, LabError> = experiment
         .load
@@ -188,6 +194,7 @@ async fn observe(
         lab,
         engine: &engine,
         hiccups: &hiccups,
+        starvation: &starvation,
         deaths: &deaths,
         clock,
         trace_base,

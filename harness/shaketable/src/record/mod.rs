@@ -154,12 +154,12 @@ pub struct Death {
     pub log_tail: Vec<String>,
 }
 
-/// A moment at which the harness itself did not get to run.
+/// A moment at which somebody did not get to run, although there was something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hiccup {
-    /// When it should have woken up.
+    /// From when.
     pub at: Nanos,
-    /// How much later it did.
+    /// For how long.
     pub late: Nanos,
 }
 
@@ -205,6 +205,8 @@ pub struct Recording {
     pub deaths: Vec<Death>,
     /// The harness's own stalls of 5 ms and more.
     pub hiccups: Vec<Hiccup>,
+    /// Moments at which a target waited for a processor for 20 of 50 ms and more.
+    pub starved: Vec<Hiccup>,
     /// When the recording ended.
     pub end: Nanos,
     /// Whether it was ended early by the user.

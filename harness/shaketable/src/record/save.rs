@@ -199,6 +199,7 @@ impl Recording {
             faults: self.faults.clone(),
             deaths: self.deaths.clone(),
             hiccups: self.hiccups.clone(),
+            starved: self.starved.clone(),
             end: self.end,
             interrupted: self.interrupted,
         }
