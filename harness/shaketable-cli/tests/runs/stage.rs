@@ -97,6 +97,11 @@ impl Stage {
         done
     }
 
+    /// [`Stage::run`] until it is decided.
+    pub(crate) fn run_until_decided(&self, suite: &str) -> Done {
+        until_decided(|| self.run(suite))
+    }
+
     /// `shaketable run` of a suite's text.
     pub(crate) fn run_command(&self, suite: &str, more: &[&str]) -> Command {
         let suite = self.write("suite.yaml", suite);
@@ -176,6 +181,22 @@ impl Drop for Stage {
             let _ = kill(pid, Signal::SIGKILL);
         }
     }
+}
+
+/// Repeats a run for as long as it is inconclusive because the machine was busy with something else, which
+/// it has to say; but not for ever.
+pub(crate) fn until_decided(mut run: impl FnMut() -> Done) -> Done {
+    const TRIES: usize = 5;
+    let busy = ["the load was sent up to", "the machine stalled"];
+    let mut done = run();
+    for _ in 1..TRIES {
+        let undecided = done.status.code() == Some(5);
+        if !undecided || !busy.iter().any(|words| done.stderr.contains(words)) {
+            break;
+        }
+        done = run();
+    }
+    done
 }
 
 /// What comes out of a pipe.
