@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::stage::{Stage, until_decided};
+use crate::stage::{Stage, undisturbed};
 use crate::suites::{TINY, TINY_PHASES, tiny_with};
 
 #[test]
@@ -116,7 +116,7 @@ experiments:
     expect: [{{ slo: {{ phase: baseline, max: 10s }} }}]
 "
     );
-    let done = until_decided(|| stage.finish(stage.run_command(&suite, &[])));
+    let done = undisturbed(|| stage.finish(stage.run_command(&suite, &[])));
     done.exits(0);
     // A service that is not ours has no log here.
     let files = stage.out().join("refused");
@@ -170,7 +170,7 @@ fn a_target_can_be_a_binary_that_cargo_builds() {
         command.env_remove("CARGO_TARGET_DIR");
         stage.finish(command)
     };
-    until_decided(|| run(&suite)).exits(0);
+    undisturbed(|| run(&suite)).exits(0);
     assert_eq!(
         stage.read("out/nothing-wrong/shop.log"),
         "open, good morning\n"

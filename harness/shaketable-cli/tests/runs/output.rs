@@ -1,6 +1,6 @@
 //! What is said, where, and in which colour.
 
-use crate::stage::{Done, Stage, until_decided};
+use crate::stage::{Done, Stage, undisturbed};
 use crate::suites::TINY;
 
 const ESCAPE: char = '\x1b';
@@ -56,10 +56,10 @@ fn verbose_shows_the_evidence_of_passes() {
     let suite = TINY.replace("[process_survival]", "[{ slo: { p50: 5s } }]");
     let evidence = "over 5s, the slowest";
     stage
-        .run_until_decided(&suite)
+        .run_undisturbed(&suite)
         .exits(0)
         .keeps_quiet_about(evidence);
-    until_decided(|| stage.run_with(&suite, &["-v"]))
+    undisturbed(|| stage.run_with(&suite, &["-v"]))
         .exits(0)
         .says("✓ slo: all calls")
         .says(evidence)

@@ -97,9 +97,9 @@ impl Stage {
         done
     }
 
-    /// [`Stage::run`] until it is decided.
-    pub(crate) fn run_until_decided(&self, suite: &str) -> Done {
-        until_decided(|| self.run(suite))
+    /// [`Stage::run`] until nothing disturbs it.
+    pub(crate) fn run_undisturbed(&self, suite: &str) -> Done {
+        undisturbed(|| self.run(suite))
     }
 
     /// `shaketable run` of a suite's text.
@@ -183,15 +183,14 @@ impl Drop for Stage {
     }
 }
 
-/// Repeats a run for as long as it is inconclusive because the machine was busy with something else, which
-/// it has to say; but not for ever.
-pub(crate) fn until_decided(mut run: impl FnMut() -> Done) -> Done {
+/// Repeats a run for as long as it says itself that the machine was busy with something else, so that it
+/// proves nothing; but not for ever.
+pub(crate) fn undisturbed(mut run: impl FnMut() -> Done) -> Done {
     const TRIES: usize = 5;
     let busy = ["the load was sent up to", "the machine stalled"];
     let mut done = run();
     for _ in 1..TRIES {
-        let undecided = done.status.code() == Some(5);
-        if !undecided || !busy.iter().any(|words| done.stderr.contains(words)) {
+        if !busy.iter().any(|words| done.stderr.contains(words)) {
             break;
         }
         done = run();
