@@ -135,3 +135,34 @@ fn a_run_takes_as_long_as_its_phases() {
     done.took_at_most(whole + SLACK);
     assert!(done.took >= whole, "{done}");
 }
+
+#[test]
+fn experiments_with_names_alike_have_files_of_their_own() {
+    let stage = Stage::new();
+    let suite =
+        TINY.replace("nothing wrong:", "a b:") + "  a-b: { expect: [{ slo: { max: 1us } }] }\n";
+    stage.run(&suite).exits(1);
+    let out = stage.out();
+    for name in ["a-b", "a-b-2"] {
+        assert!(out.join(name).join("recording.jsonl").is_file(), "{name}");
+    }
+    stage
+        .call(["judge".as_ref(), out.as_os_str()])
+        .exits(1)
+        .says("FAIL tiny: 2 experiments; 1 failed, 0 inconclusive, 2 passed");
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_the_run() {
+    let stage = Stage::new();
+    let suite = stage.write("suite.yaml", TINY);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "\"$0\" run \"$1\" --out \"$2\" 2>&1 | head -n 1"])
+        .arg(env!("CARGO_BIN_EXE_shaketable"))
+        .arg(suite)
+        .arg(stage.out());
+    let done = stage.finish(shell);
+    assert!(done.stdout.starts_with("tiny 1 experiment"), "{done}");
+    assert_eq!(report(&stage.out())["outcome"], "passed");
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::stage::{Done, Going, SLACK, Stage, verdicts};
+use crate::stage::{Done, Going, Stage, verdicts};
 use crate::suites::{TINY, long_fault, tiny_with};
 
 /// What the harness promises for its own sudden death.
@@ -152,9 +152,8 @@ fn ctrl_c_while_a_setup_command_runs() {
     assert!(stage.path("torn-down").exists(), "teardown was left out");
 }
 
-#[test]
-fn ctrl_c_while_cargo_builds() {
-    let stage = Stage::new();
+/// A build that takes for ever, once it has come to its build script.
+fn building(stage: &Stage) -> Going {
     stage.write("Cargo.toml", "[package]\nname = \"shop\"\n[workspace]\n");
     stage.write("src/main.rs", "fn main() {}\n");
     let wait = "fn main() { std::fs::write(\"building\", \"\").unwrap(); loop { std::thread::park(); } }\n";
@@ -163,10 +162,57 @@ fn ctrl_c_while_cargo_builds() {
     command.env_remove("CARGO_TARGET_DIR");
     let mut going = stage.start(command);
     going.until(|| stage.path("building").exists());
-    going.signal_group(Signal::SIGINT);
-    let done = going.wait();
-    done.exits(130)
-        .keeps_quiet_about("panicked")
-        .keeps_quiet_about("error:");
-    stage.nothing_left_within(SLACK);
+    going
+}
+
+#[test]
+fn an_interrupted_build_leaves_nothing() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let stage = Stage::new();
+        let going = building(&stage);
+        going.signal(signal);
+        let done = going.wait();
+        done.exits(code)
+            .took_at_most(PROMPT)
+            .keeps_quiet_about("panicked")
+            .keeps_quiet_about("error:");
+        assert_eq!(stage.leftovers(), [] as [String; 0], "{done}");
+    }
+}
+
+#[test]
+fn kill_9_in_a_build_leaves_nothing() {
+    let stage = Stage::new();
+    let going = building(&stage);
+    going.signal(Signal::SIGKILL);
+    going.wait();
+    stage.nothing_left_within(PROMISE);
+}
+
+#[test]
+fn kill_9_while_the_lab_comes_up_leaves_nothing() {
+    let stage = Stage::new();
+    // It forks, and heeds no SIGTERM.
+    let target =
+        "{ run: [sh, -c, trap '' TERM; sleep 600 & echo > started; wait], ready: { http: / } }";
+    for suite in [
+        tiny_with(target),
+        format!("{TINY}setup: sh -c 'sleep 600 & echo > started; wait'\n"),
+    ] {
+        let mut going = stage.start(stage.run_command(&suite, &[]));
+        going.until(|| stage.path("started").exists());
+        going.signal(Signal::SIGKILL);
+        going.wait();
+        stage.nothing_left_within(PROMISE);
+        std::fs::remove_file(stage.path("started")).unwrap();
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_leaves_nothing() {
+    let stage = Stage::new();
+    let going = in_the_fault_phase(&stage, &family());
+    going.signal_group(Signal::SIGHUP);
+    going.wait();
+    stage.nothing_left_within(PROMISE);
 }

@@ -49,7 +49,7 @@ fn another_bound_gives_another_verdict() {
         let expect = format!("expect: [{{ slo: {{ max: {max} }} }}]");
         TINY.replace("expect: [process_survival]", &expect)
     };
-    let run = stage.run(&checks("10s"));
+    let run = stage.run_undisturbed(&checks("10s"));
     run.exits(0);
     assert_eq!(
         verdicts(&run.report()),

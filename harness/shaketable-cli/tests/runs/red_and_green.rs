@@ -12,7 +12,7 @@ const CHECKS: &str =
 fn a_naive_system_fails_under_a_slow_dependency_and_the_report_says_why() {
     let stage = Stage::new();
     let suite = order("naive", SLOW, "50ms", "[bulkhead, no_pool_exhaustion]");
-    let done = stage.run(&suite);
+    let done = stage.run_undisturbed(&suite);
     done.exits(1)
         .says("a pool of 10 is exhausted")
         .says("GET /orders/{id} is blocked although it does not need order -> inventory");
@@ -23,7 +23,7 @@ fn a_naive_system_fails_under_a_slow_dependency_and_the_report_says_why() {
         .and_then(|(_, rest)| rest.split_once("/s"))
         .map(|(rate, _)| rate.parse::<f64>().unwrap());
     assert!(
-        allows.is_some_and(|rate| (35.0..=55.0).contains(&rate)),
+        allows.is_some_and(|rate| (30.0..=55.0).contains(&rate)),
         "{allows:?}\n{done}"
     );
     assert_eq!(done.report()["outcome"], "failed");
@@ -41,14 +41,14 @@ fn a_naive_system_fails_under_a_slow_dependency_and_the_report_says_why() {
 fn a_naive_system_fails_under_a_hung_dependency_and_the_report_names_the_timeout() {
     let stage = Stage::new();
     let expect = "[{ timeout_present: { within: 500ms } }]";
-    let done = stage.run(&order("naive", "hang: true", "50ms", expect));
+    let done = stage.run_undisturbed(&order("naive", "hang: true", "50ms", expect));
     done.exits(1).says("no timeout on order -> inventory");
 }
 
 #[test]
 fn a_hardened_system_passes() {
     let stage = Stage::new();
-    let done = stage.run(&order("hardened", SLOW, "3.2s", CHECKS));
+    let done = stage.run_undisturbed(&order("hardened", SLOW, "3.2s", CHECKS));
     done.exits(0);
     assert_eq!(done.report()["outcome"], "passed");
     let verdicts = verdicts(&done.report());
@@ -63,6 +63,6 @@ fn a_hardened_system_passes() {
 fn a_hardened_system_passes_when_a_dependency_hangs() {
     let stage = Stage::new();
     let expect = "[{ timeout_present: { within: 600ms } }, bulkhead]";
-    let done = stage.run(&order("hardened", "hang: true", "50ms", expect));
+    let done = stage.run_undisturbed(&order("hardened", "hang: true", "50ms", expect));
     done.exits(0);
 }

@@ -43,11 +43,11 @@ services:
     ready: {{ http: /readyz }}
     calls: {{ inventory: INVENTORY_URL, pricing: PRICING_URL, payment: PAYMENT_URL }}
 load:
-  rate: 300/s
+  rate: 200/s
   requests:
     - {{ weight: 2, to: order, post: /orders, json: {{ sku: A1, quantity: 1 }} }}
     - {{ weight: 1, to: order, get: /orders/1, name: "GET /orders/{{id}}" }}
-phases: {{ warm_up: 200ms, baseline: 500ms, fault: 800ms, recovery: {recovery} }}
+phases: {{ warm_up: 200ms, baseline: 700ms, fault: 1200ms, recovery: {recovery} }}
 experiments:
   shaken:
     faults: [{{ edge: order -> inventory, {fault} }}]
