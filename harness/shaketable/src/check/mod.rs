@@ -4,6 +4,8 @@
 //! **Invariant:** no verdict without evidence. A check counts how often what it judges was
 //! exercised; without that it is inconclusive and says why.
 
+#[cfg(test)]
+pub(crate) mod hand_made;
 mod latency;
 mod normal;
 pub mod stats;

@@ -31,7 +31,7 @@ impl Normal {
         let mut latencies: Vec<u64> = calls.iter().map(|call| view.latency(call)).collect();
         latencies.sort_unstable();
         let p99 = stats::quantile(&latencies, 0.99)?;
-        let on_time = p99 + p99 / 2 + NOISE;
+        let on_time = p99.saturating_add(p99 / 2).saturating_add(NOISE);
         let good = calls
             .iter()
             .filter(|call| call.is_good() && view.latency(call) <= on_time)
