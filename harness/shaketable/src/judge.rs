@@ -87,3 +87,139 @@ pub fn overall<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> State {
         .max()
         .unwrap_or(State::Pass)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::hand_made::{FAULT, HandMade, MS, RECOVERY, S, good};
+
+    /// Says what it is told, about everything.
+    #[derive(Debug)]
+    struct Says(State, &'static str);
+
+    impl Check for Says {
+        fn judge(&self, _: &Recording) -> Vec<Verdict> {
+            let verdict = Verdict::about(self.1, "all", "claim");
+            vec![match self.0 {
+                State::Pass => verdict.pass(),
+                State::Fail => verdict.fail("it broke", "look"),
+                State::Inconclusive => verdict.inconclusive("unknown"),
+            }]
+        }
+    }
+
+    fn judged(made: HandMade, state: State) -> Verdict {
+        judge([&Says(state, "says") as &dyn Check], &made.done()).remove(0)
+    }
+
+    /// A fault that one exchange met, and load that was sent on time.
+    fn sound() -> HandMade {
+        HandMade::order()
+            .fault(0)
+            .exchange(0, 21 * S, Some(22 * S), crate::record::Ended::Fault)
+            .hit(0, 0)
+            .calls(0, FAULT.start..RECOVERY.end, 100 * MS, good(MS))
+    }
+
+    #[test]
+    fn what_nothing_speaks_against_stays_as_it_is() {
+        judged(sound(), State::Pass).passes();
+        judged(sound(), State::Fail).fails("it broke");
+        judged(sound(), State::Inconclusive).is_open("unknown");
+    }
+
+    #[test]
+    fn an_unreached_fault_takes_the_pass_away_and_names_its_edge() {
+        let unreached = HandMade::order().fault(0);
+        let verdict = judged(unreached.clone(), State::Pass);
+        verdict.is_open(
+            "no traffic reached order -> inventory while its fault was active (status 503)",
+        );
+        judged(unreached, State::Fail).fails("it broke");
+    }
+
+    #[test]
+    fn a_refused_edge_is_reached_by_calls_that_need_it() {
+        let refused = HandMade::order().refuse(0);
+        judged(refused.clone(), State::Pass).is_open("order -> inventory");
+        judged(refused.clone().call(1, 25 * S, good(MS)), State::Pass)
+            .is_open("order -> inventory");
+        judged(refused.clone().call(0, FAULT.end, good(MS)), State::Pass)
+            .is_open("order -> inventory");
+        judged(refused.call(0, 25 * S, good(MS)), State::Pass).passes();
+    }
+
+    #[test]
+    fn each_of_several_faults_must_be_reached() {
+        let second = sound()
+            .fault(0)
+            .last_fault(|fault| fault.says = "latency 3s".to_owned());
+        judged(second, State::Pass).is_open("latency 3s");
+    }
+
+    #[test]
+    fn calls_that_were_not_sent_take_the_pass_away() {
+        let missed = |n| judged(sound().with(|recording| recording.missed = n), State::Pass);
+        missed(4).passes();
+        missed(5).is_open("5 of 211 calls were due and could not be sent");
+    }
+
+    #[test]
+    fn a_late_generator_takes_the_pass_away() {
+        let late = |by| {
+            let made = sound().with(|recording| {
+                for call in recording
+                    .calls
+                    .iter_mut()
+                    .filter(|call| call.intended > RECOVERY.start)
+                {
+                    call.sent = call.intended + by;
+                }
+            });
+            judged(made, State::Pass)
+        };
+        late(10 * MS).passes();
+        late(10 * MS + 1).is_open("in the recovery phase the load was sent up to");
+    }
+
+    #[test]
+    fn a_late_warm_up_matters_to_nobody() {
+        let made = sound().call(0, 5 * S, good(MS)).with(|recording| {
+            recording.calls.last_mut().unwrap().sent += S;
+        });
+        judged(made, State::Pass).passes();
+    }
+
+    #[test]
+    fn records_that_found_no_room_take_the_pass_away() {
+        let made = sound().with(|recording| recording.seen[0].dropped = 3);
+        judged(made, State::Pass).is_open("3 exchanges found no room");
+    }
+
+    #[test]
+    fn an_interrupted_experiment_passes_nothing_but_survival() {
+        let made = || sound().with(|recording| recording.interrupted = true);
+        judged(made(), State::Pass).is_open("interrupted");
+        judge(
+            [&Says(State::Pass, check::ALWAYS) as &dyn Check],
+            &made().done(),
+        )[0]
+        .passes();
+    }
+
+    #[test]
+    fn a_failure_outweighs_what_is_unknown_and_that_a_pass() {
+        let of = |states: &[State]| {
+            let verdicts = states
+                .iter()
+                .flat_map(|state| Says(*state, "says").judge(&Recording::default()));
+            overall(&verdicts.collect::<Vec<_>>())
+        };
+        assert_eq!(
+            of(&[State::Pass, State::Fail, State::Inconclusive]),
+            State::Fail
+        );
+        assert_eq!(of(&[State::Pass, State::Inconclusive]), State::Inconclusive);
+        assert_eq!(of(&[State::Pass]), State::Pass);
+    }
+}
