@@ -4,8 +4,10 @@ use crate::check::view::{View, time};
 use crate::check::{self, Check, State, Verdict};
 use crate::record::{Nanos, Phase, Recording};
 
-/// Beyond this send lateness (p99) the load was not what the suite asked for.
-const LATENESS_MAX: Nanos = 10_000_000;
+/// Beyond this send lateness (p99) the load came in bursts that the suite did not ask for. Less is
+/// no doubt about a pass, as latency counts from the intended time; and a failure of timing has it
+/// taken off ([`View::own_latency`]).
+const LATENESS_MAX: Nanos = 100_000_000;
 /// The same for the share of calls that were due and not sent.
 const MISSED_MAX: f64 = 0.02;
 
@@ -14,17 +16,71 @@ pub fn judge<'a>(
     checks: impl IntoIterator<Item = &'a dyn Check>,
     recording: &Recording,
 ) -> Vec<Verdict> {
-    let doubts = doubts(recording);
+    let doubts = Doubts::of(recording);
     checks
         .into_iter()
         .flat_map(|check| check.judge(recording))
-        .map(|verdict| with_doubts(verdict, &doubts))
+        .map(|verdict| doubts.about(verdict))
         .collect()
 }
 
-/// A reason for which nothing in the recording may pass, although a failure still stands.
-fn doubts(recording: &Recording) -> Vec<String> {
-    let view = View::new(recording);
+/// Reasons for which a pass may not stand, although a failure does.
+struct Doubts {
+    /// About everything.
+    general: Vec<String>,
+    /// About what rests on how long things took.
+    timing: Vec<String>,
+}
+
+impl Doubts {
+    fn of(recording: &Recording) -> Self {
+        let view = View::new(recording);
+        Self {
+            general: general(&view),
+            timing: timing(&view),
+        }
+    }
+
+    /// A doubt takes a pass away; a process that lives, lives all the same.
+    fn about(&self, mut verdict: Verdict) -> Verdict {
+        let timed = check::find(&verdict.check).is_none_or(|kind| kind.timed);
+        let reasons: Vec<&str> = self
+            .general
+            .iter()
+            .chain(self.timing.iter().filter(|_| timed))
+            .map(String::as_str)
+            .collect();
+        if verdict.state == State::Pass && !reasons.is_empty() && verdict.check != check::ALWAYS {
+            verdict.state = State::Inconclusive;
+            verdict.reason = Some(reasons.join("; "));
+        }
+        verdict
+    }
+}
+
+/// The load came later than it should have.
+fn timing(view: &View<'_>) -> Vec<String> {
+    let judged = view
+        .recording
+        .phases
+        .iter()
+        .filter(|mark| mark.phase != Phase::WarmUp);
+    let late = judged
+        .map(|mark| (mark.phase, view.lateness(*mark)))
+        .filter(|(_, late)| *late > LATENESS_MAX);
+    let told = |(phase, late): (Phase, Nanos)| {
+        format!(
+            "in the {} phase the load was sent up to {} late (p99)",
+            phase.name(),
+            time(late)
+        )
+    };
+    late.map(told).collect()
+}
+
+/// What the checks rest on did not happen, or was not seen.
+fn general(view: &View<'_>) -> Vec<String> {
+    let recording = view.recording;
     let mut doubts = Vec::new();
     for fault in view.unreached_faults() {
         let edge = recording
@@ -44,20 +100,6 @@ fn doubts(recording: &Recording) -> Vec<String> {
             recording.missed
         ));
     }
-    for mark in recording
-        .phases
-        .iter()
-        .filter(|mark| mark.phase != Phase::WarmUp)
-    {
-        let late = view.lateness(*mark);
-        if late > LATENESS_MAX {
-            doubts.push(format!(
-                "in the {} phase the load was sent up to {} late (p99)",
-                mark.phase.name(),
-                time(late)
-            ));
-        }
-    }
     let dropped: u64 = recording.seen.iter().map(|seen| seen.dropped).sum();
     if dropped > 0 {
         doubts.push(format!(
@@ -70,15 +112,6 @@ fn doubts(recording: &Recording) -> Vec<String> {
     doubts
 }
 
-/// A doubt takes a pass away; a process that lives, lives all the same.
-fn with_doubts(mut verdict: Verdict, doubts: &[String]) -> Verdict {
-    if verdict.state == State::Pass && !doubts.is_empty() && verdict.check != check::ALWAYS {
-        verdict.state = State::Inconclusive;
-        verdict.reason = Some(doubts.join("; "));
-    }
-    verdict
-}
-
 /// The state of many verdicts: a failure outweighs what is inconclusive, that a pass.
 pub fn overall<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> State {
     verdicts
@@ -86,4 +119,150 @@ pub fn overall<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> State {
         .map(|verdict| verdict.state)
         .max()
         .unwrap_or(State::Pass)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::hand_made::{FAULT, HandMade, MS, RECOVERY, S, good};
+
+    /// Says what it is told, about everything.
+    #[derive(Debug)]
+    struct Says(State, &'static str);
+
+    impl Check for Says {
+        fn judge(&self, _: &Recording) -> Vec<Verdict> {
+            let verdict = Verdict::about(self.1, "all", "claim");
+            vec![match self.0 {
+                State::Pass => verdict.pass(),
+                State::Fail => verdict.fail("it broke", "look"),
+                State::Inconclusive => verdict.inconclusive("unknown"),
+            }]
+        }
+    }
+
+    fn judged(made: HandMade, state: State) -> Verdict {
+        judge([&Says(state, "says") as &dyn Check], &made.done()).remove(0)
+    }
+
+    /// A fault that one exchange met, and load that was sent on time.
+    fn sound() -> HandMade {
+        HandMade::order()
+            .fault(0)
+            .exchange(0, 21 * S, Some(22 * S), crate::record::Ended::Fault)
+            .hit(0, 0)
+            .calls(0, FAULT.start..RECOVERY.end, 100 * MS, good(MS))
+    }
+
+    #[test]
+    fn what_nothing_speaks_against_stays_as_it_is() {
+        judged(sound(), State::Pass).passes();
+        judged(sound(), State::Fail).fails("it broke");
+        judged(sound(), State::Inconclusive).is_open("unknown");
+    }
+
+    #[test]
+    fn an_unreached_fault_takes_the_pass_away_and_names_its_edge() {
+        let unreached = HandMade::order().fault(0);
+        let verdict = judged(unreached.clone(), State::Pass);
+        verdict.is_open(
+            "no traffic reached order -> inventory while its fault was active (status 503)",
+        );
+        judged(unreached, State::Fail).fails("it broke");
+    }
+
+    #[test]
+    fn a_refused_edge_is_reached_by_calls_that_need_it() {
+        let refused = HandMade::order().refuse(0);
+        judged(refused.clone(), State::Pass).is_open("order -> inventory");
+        judged(refused.clone().call(1, 25 * S, good(MS)), State::Pass)
+            .is_open("order -> inventory");
+        judged(refused.clone().call(0, FAULT.end, good(MS)), State::Pass)
+            .is_open("order -> inventory");
+        judged(refused.call(0, 25 * S, good(MS)), State::Pass).passes();
+    }
+
+    #[test]
+    fn each_of_several_faults_must_be_reached() {
+        let second = sound()
+            .fault(0)
+            .last_fault(|fault| fault.says = "latency 3s".to_owned());
+        judged(second, State::Pass).is_open("latency 3s");
+    }
+
+    #[test]
+    fn calls_that_were_not_sent_take_the_pass_away() {
+        let missed = |n| judged(sound().with(|recording| recording.missed = n), State::Pass);
+        missed(4).passes();
+        missed(5).is_open("5 of 211 calls were due and could not be sent");
+    }
+
+    #[test]
+    fn a_late_generator_takes_the_pass_away() {
+        let late = |by| {
+            let made = sound().with(|recording| {
+                for call in recording
+                    .calls
+                    .iter_mut()
+                    .filter(|call| call.intended > RECOVERY.start)
+                {
+                    call.sent = call.intended + by;
+                }
+            });
+            judged(made, State::Pass)
+        };
+        late(100 * MS).passes();
+        late(100 * MS + 1).is_open("in the recovery phase the load was sent up to");
+    }
+
+    #[test]
+    fn a_late_generator_is_no_doubt_about_counts() {
+        let made =
+            sound().with(|recording| recording.calls.iter_mut().for_each(|call| call.sent += S));
+        let counts = Says(State::Pass, "retry_amplification");
+        judge([&counts as &dyn Check], &made.done())
+            .remove(0)
+            .passes();
+    }
+
+    #[test]
+    fn a_late_warm_up_matters_to_nobody() {
+        let made = sound().call(0, 5 * S, good(MS)).with(|recording| {
+            recording.calls.last_mut().unwrap().sent += S;
+        });
+        judged(made, State::Pass).passes();
+    }
+
+    #[test]
+    fn records_that_found_no_room_take_the_pass_away() {
+        let made = sound().with(|recording| recording.seen[0].dropped = 3);
+        judged(made, State::Pass).is_open("3 exchanges found no room");
+    }
+
+    #[test]
+    fn an_interrupted_experiment_passes_nothing_but_survival() {
+        let made = || sound().with(|recording| recording.interrupted = true);
+        judged(made(), State::Pass).is_open("interrupted");
+        judge(
+            [&Says(State::Pass, check::ALWAYS) as &dyn Check],
+            &made().done(),
+        )[0]
+        .passes();
+    }
+
+    #[test]
+    fn a_failure_outweighs_what_is_unknown_and_that_a_pass() {
+        let of = |states: &[State]| {
+            let verdicts = states
+                .iter()
+                .flat_map(|state| Says(*state, "says").judge(&Recording::default()));
+            overall(&verdicts.collect::<Vec<_>>())
+        };
+        assert_eq!(
+            of(&[State::Pass, State::Fail, State::Inconclusive]),
+            State::Fail
+        );
+        assert_eq!(of(&[State::Pass, State::Inconclusive]), State::Inconclusive);
+        assert_eq!(of(&[State::Pass]), State::Pass);
+    }
 }

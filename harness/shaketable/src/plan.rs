@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::check;
 use crate::check::answers::process_survival::ProcessSurvival;
-use crate::check::{self, Check};
-use crate::suite::{Experiment, Suite};
+use crate::suite::{CheckEntry, Experiment, Position, Start, Suite};
 
 /// What is going to run.
 #[derive(Clone, Debug)]
@@ -73,20 +73,28 @@ impl Plan {
     }
 }
 
-impl Experiment {
-    /// Its checks, and those that always hold unless it names them itself.
-    pub fn all_checks(&self) -> Vec<Arc<dyn Check>> {
-        let mut checks: Vec<Arc<dyn Check>> = self
-            .checks
-            .iter()
-            .map(|entry| Arc::clone(&entry.check))
-            .collect();
-        if !self
-            .checks
-            .iter()
-            .any(|entry| entry.kind.name == check::ALWAYS)
+impl Suite {
+    /// An experiment's checks, and the one that always holds, unless the experiment names it
+    /// itself or there is no process of ours that it could watch.
+    pub fn checks_of(&self, experiment: &Experiment) -> Vec<CheckEntry> {
+        let mut checks = experiment.checks.clone();
+        let named = checks.iter().any(|entry| entry.kind.name == check::ALWAYS);
+        let ours = self
+            .services
+            .values()
+            .any(|service| !matches!(service.start, Start::Address(_)));
+        if let Some(kind) = check::find(check::ALWAYS)
+            && !named
+            && ours
         {
-            checks.push(Arc::new(ProcessSurvival::default()));
+            let check = Arc::new(ProcessSurvival::default());
+            let params = serde_json::Value::Object(serde_json::Map::new());
+            checks.push(CheckEntry {
+                kind,
+                params,
+                check,
+                at: Position::default(),
+            });
         }
         checks
     }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::check::{self, Check};
 use crate::judge::judge;
 use crate::record::{self, ReadError, Recording};
-use crate::report::{ExperimentReport, PhaseReport};
-use crate::suite::Experiment;
+use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome, json};
+use crate::suite::{CheckEntry, Suite};
 
 /// The file of an experiment's recording.
 const RECORDING: &str = "recording.jsonl";
@@ -25,7 +25,7 @@ pub enum SavedError {
     /// The recording.
     #[error(transparent)]
     Recording(#[from] ReadError),
-    /// The checks.
+    /// The checks, or the run's report.
     #[error("read {path}: {what}")]
     Checks {
         /// The file.
@@ -54,25 +54,73 @@ struct Entry {
 }
 
 /// Keeps a recording and the checks of its experiment.
-pub fn write(recording: &Recording, experiment: &Experiment, dir: &Path) -> io::Result<()> {
-    let entry = |entry: &crate::suite::CheckEntry| Entry {
+pub fn write(recording: &Recording, checks: &[CheckEntry], dir: &Path) -> io::Result<()> {
+    let entry = |entry: &CheckEntry| Entry {
         check: entry.kind.name.to_owned(),
         params: entry.params.clone(),
     };
-    let mut entries: Vec<Entry> = experiment.checks.iter().map(entry).collect();
-    if !entries.iter().any(|entry| entry.check == check::ALWAYS) {
-        entries.push(Entry {
-            check: check::ALWAYS.to_owned(),
-            params: Value::Object(serde_json::Map::new()),
-        });
-    }
+    let entries: Vec<Entry> = checks.iter().map(entry).collect();
     std::fs::write(dir.join(CHECKS), serde_json::to_vec_pretty(&entries)?)?;
     record::write(recording, &dir.join(RECORDING))
 }
 
-/// The experiments below a run's directory, in the order of their names; the directory itself if
-/// it is an experiment's.
-pub fn experiments(dir: &Path) -> Result<Vec<PathBuf>, SavedError> {
+/// Judges a run again, or one experiment of it: by the checks of a suite's experiments of the same
+/// names, or by those that it was judged by. What else is known of the run (an experiment that
+/// could not be run, a fault that was not reverted) stays as it was.
+pub fn judge_again(dir: &Path, suite: Option<&Suite>) -> Result<Report, SavedError> {
+    if let Some(mut report) = report_of(dir)? {
+        for experiment in &mut report.experiments {
+            let own = experiment
+                .dir
+                .file_name()
+                .map_or_else(|| dir.to_owned(), |name| dir.join(name));
+            if own.join(RECORDING).is_file() {
+                experiment.verdicts = judge_experiment(&own, suite)?.1.verdicts;
+            }
+        }
+        let outcomes = report.experiments.iter().map(ExperimentReport::outcome);
+        let interrupted =
+            (report.outcome == RunOutcome::Interrupted).then_some(RunOutcome::Interrupted);
+        report.outcome = RunOutcome::of(outcomes.chain(interrupted));
+        return Ok(report);
+    }
+    let mut experiments = Vec::new();
+    let mut head = (String::new(), 0);
+    for own in experiments_in(dir)? {
+        let (recording, experiment) = judge_experiment(&own, suite)?;
+        head = (recording.suite, recording.seed);
+        experiments.push(experiment);
+    }
+    Ok(Report {
+        version: report::VERSION,
+        tool: report::tool(),
+        suite: head.0,
+        file: dir.display().to_string(),
+        seed: head.1,
+        outcome: RunOutcome::of(experiments.iter().map(ExperimentReport::outcome)),
+        experiments,
+    })
+}
+
+/// The report of a run that came to its end.
+fn report_of(dir: &Path) -> Result<Option<Report>, SavedError> {
+    let path = dir.join(json::FILE);
+    let wrong = |what: String| SavedError::Checks {
+        path: path.display().to_string(),
+        what,
+    };
+    match std::fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| wrong(error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+/// The experiments below a directory, in the order of their names; the directory itself if it is
+/// an experiment's.
+fn experiments_in(dir: &Path) -> Result<Vec<PathBuf>, SavedError> {
     let io = |source| SavedError::Io {
         path: dir.display().to_string(),
         source,
@@ -95,36 +143,43 @@ pub fn experiments(dir: &Path) -> Result<Vec<PathBuf>, SavedError> {
     }
 }
 
-/// Judges an experiment's recording again: by the checks that `other` has for its name, or by
-/// those it was judged by.
-pub fn judge_again(
+fn judge_experiment(
     dir: &Path,
-    other: impl Fn(&str) -> Option<Vec<Arc<dyn Check>>>,
+    suite: Option<&Suite>,
 ) -> Result<(Recording, ExperimentReport), SavedError> {
     let recording = record::read(&dir.join(RECORDING))?;
-    let checks = match other(&recording.experiment) {
-        Some(checks) => checks,
+    let same_name =
+        suite.and_then(|suite| Some((suite, suite.experiments.get(&recording.experiment)?)));
+    let checks = match same_name {
+        Some((suite, experiment)) => suite
+            .checks_of(experiment)
+            .into_iter()
+            .map(|entry| entry.check)
+            .collect(),
         None => kept_checks(&dir.join(CHECKS))?,
     };
+    let faults = recording
+        .faults
+        .iter()
+        .map(|fault| match recording.edges.get(fault.edge) {
+            Some(edge) => format!("{} on {edge}", fault.says),
+            None => fault.says.clone(),
+        });
+    let ready = recording
+        .services
+        .iter()
+        .map(|service| service.ready_after)
+        .max()
+        .unwrap_or_default();
     let report = ExperimentReport {
         name: recording.experiment.clone(),
         verdicts: judge(checks.iter().map(AsRef::as_ref), &recording),
         error: None,
         interrupted: recording.interrupted,
         unreverted: Vec::new(),
-        faults: recording
-            .faults
-            .iter()
-            .map(|fault| format!("{} on {}", fault.says, recording.edges[fault.edge]))
-            .collect(),
+        faults: faults.collect(),
         phases: PhaseReport::of(&recording),
-        ready_s: recording
-            .services
-            .iter()
-            .map(|service| service.ready_after)
-            .max()
-            .unwrap_or_default() as f64
-            / 1e9,
+        ready_s: ready as f64 / 1e9,
         wall_s: recording.end as f64 / 1e9,
         calls: recording.calls.len() as u64,
         dir: dir.to_owned(),

@@ -99,7 +99,7 @@ pub(super) fn carry_out(
             Exit,
         )
     })?;
-    let file = out.join("report.json");
+    let file = out.join(json::FILE);
     json::write(&report, &file)
         .map_err(|error| environment(&format!("write {}", file.display()), error))?;
     if summary {

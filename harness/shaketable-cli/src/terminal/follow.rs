@@ -8,7 +8,8 @@ use shaketable::event::Event;
 use shaketable::units::brief;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Paint, counted, report, tell};
+use super::text::paragraph;
+use super::{Paint, counted, report, tell, width};
 use crate::args::VolumeArgs;
 
 /// Reads the story to its end.
@@ -89,11 +90,11 @@ impl Follower {
                 }
             }
             Event::PhaseExtended { phase, why } => {
-                self.line(
-                    &self
-                        .paint
-                        .faint(&format!("  the {} phase goes on: {why}", phase.name())),
-                );
+                self.line(&self.paint.faint(&paragraph(
+                    "  ",
+                    &format!("the {} phase goes on: {why}", phase.name()),
+                    width(),
+                )));
             }
             Event::FaultInjected { fault } if !self.live || self.volume.verbose => {
                 self.line(&format!("  + {fault}"));

@@ -23,6 +23,9 @@ pub(crate) fn summary(report: &Report, out: Option<&Path>) {
     tell(&Page::of_stderr().summary(report, out));
 }
 
+/// The failures that the summary repeats.
+const REASONS_MAX: usize = 8;
+
 /// What a report is written on.
 #[derive(Clone, Copy, Debug)]
 struct Page {
@@ -83,10 +86,10 @@ impl Page {
             self.paint.strong(&report.name)
         );
         if report.phases.is_empty() {
-            return format!("{name}; no phase was reached in {:.1} s", report.wall_s);
+            return format!("{name}\n  no phase was reached in {:.1} s", report.wall_s);
         }
         format!(
-            "{name}; {} in {took:.1} s, ready after {:.2} s, {:.1} s in all",
+            "{name}\n  {} in {took:.1} s, ready after {:.2} s, {:.1} s in all",
             counted(usize::try_from(report.calls).unwrap_or(usize::MAX), "call"),
             report.ready_s,
             report.wall_s,
@@ -123,11 +126,12 @@ impl Page {
         };
         let mark = self.state(verdict.state, mark);
         let mut lines = vec![format!(
-            "\n  {mark} {}: {} ({})",
+            "\n  {mark} {}: {}",
             self.paint.strong(&verdict.check),
             verdict.about,
-            verdict.claim
         )];
+        let claim = paragraph("    claim: ", &verdict.claim, self.width);
+        lines.push(self.paint.faint(&claim));
         lines.extend(
             verdict
                 .reason
@@ -169,6 +173,7 @@ impl Page {
         let Some(out) = out else {
             return lines.remove(0);
         };
+        lines.extend(self.reasons(report));
         lines.push(format!("  files: {}", out.display()));
         if let Some(first) = report
             .experiments
@@ -184,6 +189,32 @@ impl Page {
             ));
         }
         lines.join("\n")
+    }
+
+    /// The failures once more, a line each, so that they stand where the eye ends up.
+    fn reasons(self, report: &Report) -> Vec<String> {
+        let failed = report.experiments.iter().flat_map(|experiment| {
+            let failed = experiment
+                .verdicts
+                .iter()
+                .filter(|verdict| verdict.state == State::Fail);
+            failed.map(move |verdict| {
+                format!(
+                    "{}: {}",
+                    experiment.name,
+                    verdict.reason.as_deref().unwrap_or_default()
+                )
+            })
+        });
+        let mut lines: Vec<String> = failed
+            .map(|reason| paragraph(&format!("  {} ", self.paint.bad("✗")), &reason, self.width))
+            .collect();
+        if lines.len() > REASONS_MAX {
+            let more = lines.len() - REASONS_MAX;
+            lines.truncate(REASONS_MAX);
+            lines.push(format!("  … and {more} more, above"));
+        }
+        lines
     }
 
     fn outcome(self, outcome: RunOutcome) -> String {

@@ -29,11 +29,14 @@ pub(super) fn fitting(head: &[&str], rows: Vec<Vec<String>>, width: usize) -> St
         .remove_vertical()
         .remove_left()
         .remove_right();
-    builder
+    let table = builder
         .build()
         .with(style)
         .with(Padding::new(0, 2, 0, 0))
-        .to_string()
+        .to_string();
+    // Blanks at the ends of lines are noise for whoever copies or compares them.
+    let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
+    lines.join("\n")
 }
 
 /// How wide each column may be, so that all fit into the room if their words let them.

@@ -24,12 +24,23 @@ pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
 
 /// A paragraph whose further lines stand under the first one's beginning, after `lead`.
 pub(super) fn paragraph(lead: &str, text: &str, width: usize) -> String {
-    let indent = lead.chars().count();
+    let indent = visible(lead);
     let glue = format!("\n{}", " ".repeat(indent));
     format!(
         "{lead}{}",
         lines(text, width.saturating_sub(indent)).join(&glue)
     )
+}
+
+/// How wide a text is on the screen: without the codes that colour it.
+fn visible(text: &str) -> usize {
+    let mut coded = false;
+    let seen = text.chars().filter(|&c| {
+        let code = coded || c == '\x1b';
+        coded = code && c != 'm';
+        !code
+    });
+    seen.count()
 }
 
 /// The length of the longest word.
@@ -51,6 +62,7 @@ mod tests {
             ["a tired", "person", "reads"]
         );
         assert_eq!(lines("", 8), [""]);
+        assert_eq!(visible("\x1b[1m\x1b[31m✗\x1b[0m "), 2);
         assert_eq!(
             paragraph("  - ", "one two three", 11),
             "  - one two\n    three"

@@ -4,8 +4,11 @@
 //! **Invariant:** no verdict without evidence. A check counts how often what it judges was
 //! exercised; without that it is inconclusive and says why.
 
+#[cfg(test)]
+pub(crate) mod hand_made;
 mod latency;
 mod normal;
+mod stalls;
 pub mod stats;
 pub mod verdict;
 pub mod view;
@@ -35,6 +38,8 @@ pub struct Kind {
     pub holds_when: &'static str,
     /// A complete example of the entry.
     pub example: &'static str,
+    /// Whether its verdict rests on how long things took, and not on counts and order alone.
+    pub timed: bool,
     /// The JSON Schema of its parameters.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Makes the check from its parameters; `{}` gives every default.
@@ -54,6 +59,7 @@ pub(crate) trait Known: Check + DeserializeOwned + JsonSchema + Sized + 'static 
     const NAME: &'static str;
     const HOLDS_WHEN: &'static str;
     const EXAMPLE: &'static str;
+    const TIMED: bool = true;
 
     /// What the types of the parameters cannot say.
     fn validate(&self) -> Result<(), String> {
@@ -72,6 +78,7 @@ const fn kind<C: Known>() -> Kind {
         name: C::NAME,
         holds_when: C::HOLDS_WHEN,
         example: C::EXAMPLE,
+        timed: C::TIMED,
         schema: |generator| generator.subschema_for::<C>(),
         build: build::<C>,
     }

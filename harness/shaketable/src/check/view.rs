@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use shaketable_faults::units::brief;
 
+use super::stalls::Stalls;
 use super::stats;
 use crate::names::EdgeName;
-use crate::record::{Call, Ended, Exchange, FaultMark, Nanos, Phase, PhaseMark, Recording};
+use crate::record::{
+    Call, Ended, Exchange, FaultMark, Nanos, Outcome, Phase, PhaseMark, Recording,
+};
 
 /// After the last serial call, so long exchanges are still counted as its own.
 const TAIL: Nanos = 200_000_000;
@@ -17,10 +20,21 @@ const TAIL: Nanos = 200_000_000;
 pub struct View<'a> {
     /// The recording itself.
     pub recording: &'a Recording,
-    /// The share of a class's serial calls that reached an edge, by class and edge.
-    needs: Vec<Vec<f64>>,
-    /// The end of each hiccup and the sum of all up to it.
-    stalls: Vec<(Nanos, Nanos)>,
+    /// What each class's serial calls showed.
+    surveyed: Vec<Surveyed>,
+    /// When the machine was to blame.
+    stalls: Stalls,
+}
+
+/// What is known of the edges that a class of calls reaches.
+#[derive(Clone, Debug, Default)]
+struct Surveyed {
+    /// How many serial calls there were.
+    tried: u32,
+    /// How many of them reached each edge.
+    reached: Vec<u32>,
+    /// Whether any call of the class, at any time, reached the edge by its trace id.
+    traced: Vec<bool>,
 }
 
 /// A number in flight, held from one moment until the next.
@@ -37,15 +51,10 @@ pub struct Level {
 impl<'a> View<'a> {
     /// Looks at a recording.
     pub fn new(recording: &'a Recording) -> Self {
-        let mut sum = 0;
-        let stalls = recording.hiccups.iter().map(|h| {
-            sum += h.late;
-            (h.at + h.late, sum)
-        });
         Self {
             recording,
-            needs: needs(recording),
-            stalls: stalls.collect(),
+            surveyed: survey(recording),
+            stalls: Stalls::of(recording),
         }
     }
 
@@ -110,17 +119,31 @@ impl<'a> View<'a> {
             .map_or("?", |class| class.name.as_str())
     }
 
-    /// Whether calls of a class reach an edge when all is well.
+    /// Whether calls of a class reach an edge when all is well: at least half of its serial calls
+    /// did.
     pub fn class_needs(&self, class: u16, edge: usize) -> bool {
-        self.needs
-            .get(usize::from(class))
-            .and_then(|edges| edges.get(edge))
-            .is_some_and(|share| *share >= 0.5)
+        let needs = |seen: &Surveyed| {
+            let reached = seen.reached.get(edge).copied().unwrap_or_default();
+            seen.tried > 0 && 2 * reached >= seen.tried
+        };
+        self.surveyed.get(usize::from(class)).is_some_and(needs)
     }
 
-    /// Whether a call needs one of these edges.
-    pub fn needs_any(&self, call: &Call, edges: &[usize]) -> bool {
-        edges.iter().any(|edge| self.class_needs(call.class, *edge))
+    /// Whether a call of a class has ever been seen to reach an edge, if only now and then, as one
+    /// does that misses its cache. Only a class that never did is independent of the edge.
+    pub fn class_reaches(&self, class: u16, edge: usize) -> bool {
+        let reaches = |seen: &Surveyed| {
+            seen.reached.get(edge).is_some_and(|reached| *reached > 0)
+                || seen.traced.get(edge).is_some_and(|traced| *traced)
+        };
+        self.surveyed.get(usize::from(class)).is_some_and(reaches)
+    }
+
+    /// Whether calls of a class were made alone, so that it is known what they need.
+    pub fn is_surveyed(&self, class: u16) -> bool {
+        self.surveyed
+            .get(usize::from(class))
+            .is_some_and(|seen| seen.tried > 0)
     }
 
     /// A call's latency; a lower bound where it never ended.
@@ -128,39 +151,41 @@ impl<'a> View<'a> {
         call.latency(self.recording.end)
     }
 
-    /// A call's latency less the time in which this machine did not let the harness run (or the
-    /// load generator was late): what
-    /// is left is the target's own, so a failure must stand on it.
-    pub fn own_latency(&self, call: &Call) -> Nanos {
-        let until = call.end.unwrap_or(self.recording.end);
-        self.latency(call)
-            .saturating_sub(self.stalled(call.intended, until))
+    /// Whether it is known on which side of a bound a call's latency lies: it was answered (well or
+    /// badly), or it is over the bound already.
+    pub fn has_settled(&self, call: &Call, bound: Nanos) -> bool {
+        let unanswered = matches!(call.outcome, Outcome::Open | Outcome::TimedOut);
+        !(unanswered || call.end.is_none()) || self.latency(call) > bound
     }
 
-    /// How long the machine stalled between two moments.
+    /// Whether a call is still open and no older than this: it may yet end well or badly.
+    pub fn is_young(&self, call: &Call, bound: Nanos) -> bool {
+        call.end.is_none() && self.latency(call) <= bound
+    }
+
+    /// A call's latency less the time in which the machine stalled (or the load generator was
+    /// late): what is left is the target's own, so a failure must stand on it.
+    pub fn own_latency(&self, call: &Call) -> Nanos {
+        let until = call.end.unwrap_or(self.recording.end);
+        let sent_late = call.sent.saturating_sub(call.intended);
+        let excused = self.stalled(call.intended, until).max(sent_late);
+        self.latency(call).saturating_sub(excused)
+    }
+
+    /// Whether a call's whole life lies in a stall of the machine: nothing of how it came out can
+    /// be held against the target.
+    pub fn is_excused(&self, call: &Call) -> bool {
+        call.end.is_some() && self.own_latency(call) == 0
+    }
+
+    /// For how much of the time between two moments the machine stalled.
     pub fn stalled(&self, from: Nanos, until: Nanos) -> Nanos {
-        let up_to = |moment: Nanos| {
-            let after = self.stalls.partition_point(|(end, _)| *end <= moment);
-            after
-                .checked_sub(1)
-                .and_then(|last| self.stalls.get(last))
-                .map_or(0, |(_, sum)| *sum)
-        };
-        // A hiccup counts when it ended in the span or shortly after it, as its cause lay before.
-        up_to(until + 20_000_000) - up_to(from)
+        self.stalls.within(from, until)
     }
 
     /// The call that an exchange belongs to, where the target passed our trace id on.
     pub fn call_of(&self, exchange: &Exchange) -> Option<usize> {
-        let trace = exchange.trace?;
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves of the id")]
-        let (base, call) = ((trace >> 64) as u64, trace as u64);
-        if base != self.recording.trace_base {
-            return None;
-        }
-        usize::try_from(call.checked_sub(1)?)
-            .ok()
-            .filter(|call| *call < self.recording.calls.len())
+        call_of(self.recording, exchange)
     }
 
     /// How many exchanges of an edge were in flight during a phase.
@@ -249,45 +274,58 @@ impl<'a> View<'a> {
     }
 }
 
-/// The share of each class's serial calls that reached each edge.
-fn needs(recording: &Recording) -> Vec<Vec<f64>> {
-    let mut reached = vec![vec![0_u32; recording.edges.len()]; recording.classes.len()];
-    let mut tried = vec![0_u32; recording.classes.len()];
-    let serial: Vec<&Call> = recording.calls.iter().filter(|call| call.serial).collect();
-    for (i, call) in serial.iter().enumerate() {
-        let until = serial
-            .get(i + 1)
-            .map_or(call.end.unwrap_or(call.sent) + TAIL, |next| next.sent);
-        let class = usize::from(call.class);
-        let Some(row) = reached.get_mut(class) else {
+/// The call whose trace id an exchange carries.
+fn call_of(recording: &Recording, exchange: &Exchange) -> Option<usize> {
+    let trace = exchange.trace?;
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the id")]
+    let (base, call) = ((trace >> 64) as u64, trace as u64);
+    if base != recording.trace_base {
+        return None;
+    }
+    usize::try_from(call.checked_sub(1)?)
+        .ok()
+        .filter(|call| *call < recording.calls.len())
+}
+
+/// What the serial calls and the trace ids show of the edges that each class reaches. In the time
+/// of a serial call every exchange is its own, unless it carries the trace of another.
+fn survey(recording: &Recording) -> Vec<Surveyed> {
+    let fresh = Surveyed {
+        tried: 0,
+        reached: vec![0; recording.edges.len()],
+        traced: vec![false; recording.edges.len()],
+    };
+    let mut classes = vec![fresh; recording.classes.len()];
+    let serial = || (0..).zip(&recording.calls).filter(|(_, call)| call.serial);
+    let mut next_sent = serial().skip(1).map(|(_, next)| next.sent);
+    for (index, call) in serial() {
+        let last = || call.end.unwrap_or(call.sent).saturating_add(TAIL);
+        let until = next_sent.next().unwrap_or_else(last);
+        let Some(class) = classes.get_mut(usize::from(call.class)) else {
             continue;
         };
-        tried[class] += 1;
-        for (edge, seen) in recording.seen.iter().enumerate() {
+        class.tried += 1;
+        for (reached, seen) in class.reached.iter_mut().zip(&recording.seen) {
             let first = seen
                 .exchanges
                 .partition_point(|exchange| exchange.start < call.sent);
-            if seen
-                .exchanges
-                .get(first)
-                .is_some_and(|exchange| exchange.start < until)
-            {
-                row[edge] += 1;
+            let its_own = seen.exchanges[first..]
+                .iter()
+                .take_while(|exchange| exchange.start < until)
+                .any(|exchange| call_of(recording, exchange).is_none_or(|of| of == index));
+            *reached += u32::from(its_own);
+        }
+    }
+    for (edge, seen) in recording.seen.iter().enumerate() {
+        let calls = seen.exchanges.iter().filter_map(|e| call_of(recording, e));
+        for call in calls.filter_map(|call| recording.calls.get(call)) {
+            let class = classes.get_mut(usize::from(call.class));
+            if let Some(traced) = class.and_then(|class| class.traced.get_mut(edge)) {
+                *traced = true;
             }
         }
     }
-    let share = |(row, tried): (Vec<u32>, u32)| {
-        row.into_iter()
-            .map(|n| {
-                if tried == 0 {
-                    0.0
-                } else {
-                    f64::from(n) / f64::from(tried)
-                }
-            })
-            .collect()
-    };
-    reached.into_iter().zip(tried).map(share).collect()
+    classes
 }
 
 /// Adds up what was in flight: `(from, until, weight)`; the levels cover the phase without a gap.
@@ -402,18 +440,5 @@ mod tests {
         ];
         assert!((mean_level(&levels, 0, 10) - 1.0).abs() < 1e-9);
         assert!((mean_level(&levels, 9, 10) - 10.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_stall_is_taken_off_the_calls_that_it_met() {
-        let hiccup = |at, late| crate::record::Hiccup { at, late };
-        let recording = Recording {
-            hiccups: vec![hiccup(1_000_000_000, 50_000_000)],
-            ..Recording::default()
-        };
-        let view = View::new(&recording);
-        assert_eq!(view.stalled(900_000_000, 1_100_000_000), 50_000_000);
-        assert_eq!(view.stalled(0, 900_000_000), 0);
-        assert_eq!(view.stalled(1_100_000_000, 2_000_000_000), 0);
     }
 }

@@ -186,8 +186,12 @@ impl<'a> Phases<'a> {
     /// What is not decided yet and could be by more of this phase.
     fn undecided(&self, phase: Phase) -> Option<String> {
         let recording = self.witnesses.recording(&self.marks, &self.faults, false);
-        let checks = self.witnesses.experiment.all_checks();
-        let verdicts = judge(checks.iter().map(AsRef::as_ref), &recording);
+        let checks = self
+            .witnesses
+            .plan
+            .suite
+            .checks_of(self.witnesses.experiment);
+        let verdicts = judge(checks.iter().map(|entry| entry.check.as_ref()), &recording);
         verdicts
             .into_iter()
             .find(|verdict| {

@@ -55,7 +55,7 @@ pub async fn run(plan: &Plan, setting: &Setting) -> Report {
     }
     let report = Report {
         version: report::VERSION,
-        tool: concat!("shaketable ", env!("CARGO_PKG_VERSION")).to_owned(),
+        tool: report::tool(),
         suite: plan.suite.name.clone(),
         file: plan.file.clone(),
         seed: plan.seed,
@@ -138,10 +138,10 @@ async fn in_fresh_lab(
         recording,
         unreverted,
     } = observed?;
-    saved::write(&recording, experiment, dir).map_err(own("write the recording"))?;
+    let checks = plan.suite.checks_of(experiment);
+    saved::write(&recording, &checks, dir).map_err(own("write the recording"))?;
 
-    let checks = experiment.all_checks();
-    report.verdicts = judge(checks.iter().map(AsRef::as_ref), &recording);
+    report.verdicts = judge(checks.iter().map(|entry| entry.check.as_ref()), &recording);
     report.interrupted = recording.interrupted;
     report.unreverted = unreverted;
     report.calls = recording.calls.len() as u64;

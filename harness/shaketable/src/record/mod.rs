@@ -57,6 +57,13 @@ pub struct PhaseMark {
     pub until: Nanos,
 }
 
+impl PhaseMark {
+    /// How long it took.
+    pub fn length(&self) -> Nanos {
+        self.until.saturating_sub(self.from)
+    }
+}
+
 /// A fault as it was injected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultMark {

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use super::Report;
 
+/// The file's name in a run's directory.
+pub const FILE: &str = "report.json";
+
 /// Writes the report.
 pub fn write(report: &Report, path: &Path) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);

@@ -13,6 +13,11 @@ use crate::record::{Phase, PhaseMark, Recording};
 /// The version of the report's form; it changes when a reader would have to.
 pub const VERSION: u32 = 1;
 
+/// The program that writes reports.
+pub fn tool() -> String {
+    concat!("shaketable ", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
 /// Everything that a run found.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {

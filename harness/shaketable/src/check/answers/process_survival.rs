@@ -21,6 +21,7 @@ impl Known for ProcessSurvival {
     const NAME: &'static str = "process_survival";
     const HOLDS_WHEN: &'static str = "no target exits by itself; always on";
     const EXAMPLE: &'static str = "process_survival: {}";
+    const TIMED: bool = false;
 }
 
 impl Check for ProcessSurvival {
@@ -35,6 +36,12 @@ impl Check for ProcessSurvival {
         if watched == 0 {
             return vec![verdict.inconclusive("the service was not started by us, so its process cannot be watched")];
         }
+        let unwatched: Vec<&str> =
+            recording.services.iter().filter(|s| !s.ours && wanted(&s.name)).map(|s| s.name.as_str()).collect();
+        let verdict = match &unwatched[..] {
+            [] => verdict,
+            names => verdict.evidence(format!("not watched, as we did not start it: {}", names.join(", "))),
+        };
         let Some(first) = deaths.first() else {
             return vec![verdict.pass()];
         };
@@ -44,5 +51,51 @@ impl Check for ProcessSurvival {
         }
         let reason = format!("{} died in mid-run ({})", first.service, first.how);
         vec![verdict.fail(reason, format!("read the last lines of {}'s log", first.service))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::hand_made::{HandMade, S};
+
+    fn two_services() -> HandMade {
+        HandMade::order().service("order", true).service("inventory", true)
+    }
+
+    #[test]
+    fn whoever_lives_passes() {
+        let verdict = two_services().judged_by(&ProcessSurvival::default());
+        verdict.passes();
+        assert_eq!(verdict.exercised, 2);
+    }
+
+    #[test]
+    fn a_death_fails_and_shows_the_last_words() {
+        let verdict = two_services().death("order", 25 * S).judged_by(&ProcessSurvival::default());
+        verdict.fails("order died in mid-run (signal 9)");
+        assert!(verdict.evidence.iter().any(|line| line == "order: out of memory"));
+    }
+
+    #[test]
+    fn only_the_named_service_is_judged() {
+        let inventory = ProcessSurvival { service: Some("inventory".parse().unwrap()) };
+        two_services().death("order", 25 * S).judged_by(&inventory).passes();
+        two_services().death("inventory", 25 * S).judged_by(&inventory).fails("inventory died");
+    }
+
+    #[test]
+    fn who_cannot_be_watched_is_not_judged() {
+        HandMade::order().judged_by(&ProcessSurvival::default()).is_open("not started by us");
+        let theirs = HandMade::order().service("order", false);
+        theirs.judged_by(&ProcessSurvival::default()).is_open("not started by us");
+    }
+
+    #[test]
+    fn a_pass_names_whom_it_could_not_watch() {
+        let made = HandMade::order().service("order", true).service("legacy", false);
+        let verdict = made.judged_by(&ProcessSurvival::default());
+        verdict.passes();
+        assert_eq!(verdict.evidence, ["not watched, as we did not start it: legacy"]);
     }
 }
