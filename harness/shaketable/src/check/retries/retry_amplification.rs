@@ -223,6 +223,8 @@ struct Normally {
     calls: usize,
     exchanges: usize,
     most: usize,
+    /// All calls of the class, also those that the edge never saw.
+    all: usize,
 }
 
 /// What the calls of each class need on an edge whose caller passes our trace ids on. What carries
@@ -243,6 +245,9 @@ impl Traced {
         let mut needing: BTreeMap<u16, usize> = BTreeMap::new();
         for call in calls_needing(view, edge, baseline) {
             *needing.entry(call.class).or_default() += 1;
+        }
+        for call in view.calls(baseline) {
+            classes.entry(call.class).and_modify(|class| class.all += 1);
         }
         let found = |(class, calls): (&u16, &usize)| {
             classes.get(class).is_some_and(|normally| 2 * normally.calls >= *calls)
@@ -266,7 +271,12 @@ impl Traced {
             }
             if ended_in(call, fault) && !call.serial && call.intended >= fault.from {
                 made += exchanges as f64;
-                needed += mean;
+            }
+        }
+        // Calls that were turned away before the edge needed it no less.
+        for call in view.calls(fault).filter(|call| ended_in(call, fault)) {
+            if let Some(normally) = self.0.get(&call.class).filter(|normally| normally.all > 0) {
+                needed += normally.exchanges as f64 / normally.all as f64;
             }
         }
         Attempts {
@@ -495,6 +505,25 @@ mod tests {
             }
         }
         made.judged_by(&at_most(3)).passes();
+    }
+
+    #[test]
+    fn calls_that_a_breaker_turns_away_count_as_calls() {
+        // One call in ten gets through and makes two attempts.
+        let made = retries(1, MS, true).with(|recording| {
+            recording.seen[0].exchanges.retain(|exchange| exchange.start < FAULT.start);
+        });
+        let through = Attempts {
+            class: 0,
+            edge: 0,
+            when: FAULT,
+            every: 10 * OFTEN,
+            n: 2,
+            length: MS,
+            fault: Some(0),
+            traced: true,
+        };
+        made.attempts(&through).judged_by(&check("{}")).passes();
     }
 
     #[test]
