@@ -1,6 +1,7 @@
 //! The gate, as one program: `cargo ci` runs all of it, `cargo ci STEP` one step.
 
 mod deny;
+mod format;
 mod schemas;
 mod steps;
 
@@ -66,7 +67,7 @@ impl Step {
         match self {
             // The README's own command.
             Self::Test => cargo(&["test", "--workspace"], &[]),
-            Self::Fmt => cargo(&["fmt", "--all", "--check"], &[]),
+            Self::Fmt => format::check(),
             Self::Clippy => cargo(
                 &[
                     "clippy",

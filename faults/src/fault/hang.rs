@@ -10,7 +10,8 @@ pub struct Hanging;
 impl Known for Hanging {
     type Params = On;
     const NAME: &'static str = "hang";
-    const SUMMARY: &'static str = "the request is taken, no answer ever comes; reset when the fault ends";
+    const SUMMARY: &'static str =
+        "the request is taken, no answer ever comes; reset when the fault ends";
     const EXAMPLE: &'static str = "hang: true";
 
     fn new(_: On) -> Result<Self, String> {

@@ -22,7 +22,10 @@ pub struct Params {
 
 impl From<HumanDuration> for Params {
     fn from(delay: HumanDuration) -> Self {
-        Self { delay, jitter: HumanDuration::default() }
+        Self {
+            delay,
+            jitter: HumanDuration::default(),
+        }
     }
 }
 
@@ -41,9 +44,14 @@ impl Known for Latency {
 
     fn new(Short(_, Params { delay, jitter }): Self::Params) -> Result<Self, String> {
         if jitter > delay {
-            return Err(format!("the jitter {jitter} is larger than the delay {delay}"));
+            return Err(format!(
+                "the jitter {jitter} is larger than the delay {delay}"
+            ));
         }
-        Ok(Self { delay: delay.0, jitter: jitter.0 })
+        Ok(Self {
+            delay: delay.0,
+            jitter: jitter.0,
+        })
     }
 }
 

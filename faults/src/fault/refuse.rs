@@ -10,7 +10,8 @@ pub struct Refuse;
 impl Known for Refuse {
     type Params = On;
     const NAME: &'static str = "refuse";
-    const SUMMARY: &'static str = "nothing listens: connections are refused, established ones are reset";
+    const SUMMARY: &'static str =
+        "nothing listens: connections are refused, established ones are reset";
     const EXAMPLE: &'static str = "refuse: true";
 
     fn new(_: On) -> Result<Self, String> {

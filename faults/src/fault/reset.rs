@@ -10,7 +10,8 @@ pub struct Reset;
 impl Known for Reset {
     type Params = On;
     const NAME: &'static str = "reset";
-    const SUMMARY: &'static str = "the request is taken, then the connection is reset (RST); the callee sees nothing";
+    const SUMMARY: &'static str =
+        "the request is taken, then the connection is reset (RST); the callee sees nothing";
     const EXAMPLE: &'static str = "reset: true";
 
     fn new(_: On) -> Result<Self, String> {

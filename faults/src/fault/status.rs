@@ -27,7 +27,11 @@ pub struct Params {
 
 impl From<u16> for Params {
     fn from(code: u16) -> Self {
-        Self { code, body: None, headers: BTreeMap::new() }
+        Self {
+            code,
+            body: None,
+            headers: BTreeMap::new(),
+        }
     }
 }
 
@@ -38,11 +42,21 @@ pub struct Status(MadeAnswer);
 impl Known for Status {
     type Params = Short<u16, Params>;
     const NAME: &'static str = "status";
-    const SUMMARY: &'static str = "an HTTP answer with this status at once; the callee is not contacted";
+    const SUMMARY: &'static str =
+        "an HTTP answer with this status at once; the callee is not contacted";
     const EXAMPLE: &'static str = "status: { code: 429, headers: { Retry-After: \"2\" } }";
     const ANY_PROTOCOL: bool = false;
 
-    fn new(Short(_, Params { code, body, headers }): Self::Params) -> Result<Self, String> {
+    fn new(
+        Short(
+            _,
+            Params {
+                code,
+                body,
+                headers,
+            },
+        ): Self::Params,
+    ) -> Result<Self, String> {
         if !(200..=599).contains(&code) {
             return Err(format!("the status {code} lies outside 200 to 599"));
         }
@@ -54,10 +68,18 @@ impl Known for Status {
         }
         let bodiless = code == 204 || code == 304;
         let body = body.unwrap_or_else(|| {
-            if bodiless { String::new() } else { format!("{{\"error\":\"{}\"}}", reason(code)) }
+            if bodiless {
+                String::new()
+            } else {
+                format!("{{\"error\":\"{}\"}}", reason(code))
+            }
         });
         let mut wire = format!("HTTP/1.1 {code} {}\r\n", reason(code));
-        if !bodiless && !headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+        if !bodiless
+            && !headers
+                .keys()
+                .any(|name| name.eq_ignore_ascii_case("content-type"))
+        {
             wire.push_str("content-type: application/json\r\n");
         }
         for (name, value) in &headers {
@@ -70,7 +92,10 @@ impl Known for Status {
         if !bodiless {
             wire.push_str(&body);
         }
-        Ok(Self(MadeAnswer { status: code, wire: Bytes::from(wire) }))
+        Ok(Self(MadeAnswer {
+            status: code,
+            wire: Bytes::from(wire),
+        }))
     }
 }
 

@@ -28,7 +28,8 @@ pub struct Truncate(u64);
 impl Known for Truncate {
     type Params = Short<Size, Params>;
     const NAME: &'static str = "truncate";
-    const SUMMARY: &'static str = "the answer's headers and so many bytes of its body arrive, then the connection is reset";
+    const SUMMARY: &'static str =
+        "the answer's headers and so many bytes of its body arrive, then the connection is reset";
     const EXAMPLE: &'static str = "truncate: 10B";
 
     fn new(Short(_, Params { after }): Self::Params) -> Result<Self, String> {

@@ -298,9 +298,15 @@ fn survey(recording: &Recording) -> Vec<Surveyed> {
     let mut classes = vec![fresh; recording.classes.len()];
     let serial = || (0..).zip(&recording.calls).filter(|(_, call)| call.serial);
     let mut next_sent = serial().skip(1).map(|(_, next)| next.sent);
+    // After the last of them the load begins.
+    let of_the_load = recording.calls.iter().filter(|call| !call.serial);
+    let load_begins = of_the_load
+        .map(|call| call.sent)
+        .min()
+        .unwrap_or(Nanos::MAX);
     for (index, call) in serial() {
         let last = || call.end.unwrap_or(call.sent).saturating_add(TAIL);
-        let until = next_sent.next().unwrap_or_else(last);
+        let until = next_sent.next().unwrap_or_else(last).min(load_begins);
         let Some(class) = classes.get_mut(usize::from(call.class)) else {
             continue;
         };
@@ -395,6 +401,7 @@ pub fn gave_up(exchange: &Exchange) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::hand_made::{HandMade, MS, good};
 
     #[test]
     fn levels_add_up_what_overlaps() {
@@ -440,5 +447,35 @@ mod tests {
         ];
         assert!((mean_level(&levels, 0, 10) - 1.0).abs() < 1e-9);
         assert!((mean_level(&levels, 9, 10) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_load_that_follows_the_survey_is_not_taken_for_a_serial_call() {
+        let made = HandMade::order();
+        let end_of_survey = 510 * MS;
+        let made = made
+            .call(0, end_of_survey + 20 * MS, good(10 * MS))
+            .exchange(
+                0,
+                end_of_survey + 21 * MS,
+                Some(end_of_survey + 29 * MS),
+                Ended::Answered,
+            );
+        let recording = made.done();
+        let view = View::new(&recording);
+        assert!(view.class_needs(0, 0));
+        assert!(!view.class_reaches(1, 0));
+    }
+
+    #[test]
+    fn a_call_reaches_what_it_needs_now_and_then() {
+        let recording = HandMade::order()
+            .serial(1, &[0])
+            .unsurveyed_class("GET /", "order")
+            .done();
+        let view = View::new(&recording);
+        assert!(!view.class_needs(1, 0) && view.class_reaches(1, 0));
+        assert!(!view.class_needs(2, 0) && !view.class_reaches(2, 0) && !view.is_surveyed(2));
+        assert!(!view.class_needs(9, 9) && !view.class_reaches(9, 9) && !view.is_surveyed(9));
     }
 }

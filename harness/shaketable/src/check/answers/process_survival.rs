@@ -26,31 +26,63 @@ impl Known for ProcessSurvival {
 
 impl Check for ProcessSurvival {
     fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let wanted = |name: &str| self.service.as_ref().is_none_or(|service| service.0 == name);
-        let watched = recording.services.iter().filter(|service| service.ours && wanted(&service.name)).count();
-        let about = self.service.as_ref().map_or_else(|| "all services".to_owned(), ServiceName::to_string);
-        let deaths: Vec<_> = recording.deaths.iter().filter(|death| wanted(&death.service)).collect();
+        let wanted = |name: &str| {
+            self.service
+                .as_ref()
+                .is_none_or(|service| service.0 == name)
+        };
+        let watched = recording
+            .services
+            .iter()
+            .filter(|service| service.ours && wanted(&service.name))
+            .count();
+        let about = self
+            .service
+            .as_ref()
+            .map_or_else(|| "all services".to_owned(), ServiceName::to_string);
+        let deaths: Vec<_> = recording
+            .deaths
+            .iter()
+            .filter(|death| wanted(&death.service))
+            .collect();
         let verdict = Verdict::about(Self::NAME, about, "no target dies")
             .measured(format!("{} died", deaths.len()), "0")
             .exercised(watched, "processes");
         if watched == 0 {
-            return vec![verdict.inconclusive("the service was not started by us, so its process cannot be watched")];
+            return vec![verdict.inconclusive(
+                "the service was not started by us, so its process cannot be watched",
+            )];
         }
-        let unwatched: Vec<&str> =
-            recording.services.iter().filter(|s| !s.ours && wanted(&s.name)).map(|s| s.name.as_str()).collect();
+        let unwatched: Vec<&str> = recording
+            .services
+            .iter()
+            .filter(|s| !s.ours && wanted(&s.name))
+            .map(|s| s.name.as_str())
+            .collect();
         let verdict = match &unwatched[..] {
             [] => verdict,
-            names => verdict.evidence(format!("not watched, as we did not start it: {}", names.join(", "))),
+            names => verdict.evidence(format!(
+                "not watched, as we did not start it: {}",
+                names.join(", ")
+            )),
         };
         let Some(first) = deaths.first() else {
             return vec![verdict.pass()];
         };
-        let mut verdict = verdict.evidence(format!("{} ended at {}: {}", first.service, time(first.at), first.how));
+        let mut verdict = verdict.evidence(format!(
+            "{} ended at {}: {}",
+            first.service,
+            time(first.at),
+            first.how
+        ));
         for line in &first.log_tail {
             verdict = verdict.evidence(format!("{}: {line}", first.service));
         }
         let reason = format!("{} died in mid-run ({})", first.service, first.how);
-        vec![verdict.fail(reason, format!("read the last lines of {}'s log", first.service))]
+        vec![verdict.fail(
+            reason,
+            format!("read the last lines of {}'s log", first.service),
+        )]
     }
 }
 
@@ -60,7 +92,9 @@ mod tests {
     use crate::check::hand_made::{HandMade, S};
 
     fn two_services() -> HandMade {
-        HandMade::order().service("order", true).service("inventory", true)
+        HandMade::order()
+            .service("order", true)
+            .service("inventory", true)
     }
 
     #[test]
@@ -72,30 +106,54 @@ mod tests {
 
     #[test]
     fn a_death_fails_and_shows_the_last_words() {
-        let verdict = two_services().death("order", 25 * S).judged_by(&ProcessSurvival::default());
+        let verdict = two_services()
+            .death("order", 25 * S)
+            .judged_by(&ProcessSurvival::default());
         verdict.fails("order died in mid-run (signal 9)");
-        assert!(verdict.evidence.iter().any(|line| line == "order: out of memory"));
+        assert!(
+            verdict
+                .evidence
+                .iter()
+                .any(|line| line == "order: out of memory")
+        );
     }
 
     #[test]
     fn only_the_named_service_is_judged() {
-        let inventory = ProcessSurvival { service: Some("inventory".parse().unwrap()) };
-        two_services().death("order", 25 * S).judged_by(&inventory).passes();
-        two_services().death("inventory", 25 * S).judged_by(&inventory).fails("inventory died");
+        let inventory = ProcessSurvival {
+            service: Some("inventory".parse().unwrap()),
+        };
+        two_services()
+            .death("order", 25 * S)
+            .judged_by(&inventory)
+            .passes();
+        two_services()
+            .death("inventory", 25 * S)
+            .judged_by(&inventory)
+            .fails("inventory died");
     }
 
     #[test]
     fn who_cannot_be_watched_is_not_judged() {
-        HandMade::order().judged_by(&ProcessSurvival::default()).is_open("not started by us");
+        HandMade::order()
+            .judged_by(&ProcessSurvival::default())
+            .is_open("not started by us");
         let theirs = HandMade::order().service("order", false);
-        theirs.judged_by(&ProcessSurvival::default()).is_open("not started by us");
+        theirs
+            .judged_by(&ProcessSurvival::default())
+            .is_open("not started by us");
     }
 
     #[test]
     fn a_pass_names_whom_it_could_not_watch() {
-        let made = HandMade::order().service("order", true).service("legacy", false);
+        let made = HandMade::order()
+            .service("order", true)
+            .service("legacy", false);
         let verdict = made.judged_by(&ProcessSurvival::default());
         verdict.passes();
-        assert_eq!(verdict.evidence, ["not watched, as we did not start it: legacy"]);
+        assert_eq!(
+            verdict.evidence,
+            ["not watched, as we did not start it: legacy"]
+        );
     }
 }

@@ -27,8 +27,7 @@ pub struct NoPoolExhaustion {
 
 impl Known for NoPoolExhaustion {
     const NAME: &'static str = "no_pool_exhaustion";
-    const HOLDS_WHEN: &'static str =
-        "not all at once: in flight on the edge flat at N, the caller's backlog not draining, calls that do not need the edge suffering";
+    const HOLDS_WHEN: &'static str = "not all at once: in flight on the edge flat at N, the caller's backlog not draining, calls that do not need the edge suffering";
     const EXAMPLE: &'static str = "no_pool_exhaustion: { service: order }";
     const TIMED: bool = false;
 }
@@ -44,10 +43,19 @@ impl Check for NoPoolExhaustion {
     fn judge(&self, recording: &Recording) -> Vec<Verdict> {
         let view = View::new(recording);
         let is_callers = |edge: &usize| {
-            self.service.as_ref().is_none_or(|service| service.0 == recording.edges[*edge].caller)
+            self.service
+                .as_ref()
+                .is_none_or(|service| service.0 == recording.edges[*edge].caller)
         };
-        let edges: Vec<usize> = view.faulted_edges().into_iter().filter(is_callers).collect();
-        let about = self.service.as_ref().map_or_else(|| "-".to_owned(), ServiceName::to_string);
+        let edges: Vec<usize> = view
+            .faulted_edges()
+            .into_iter()
+            .filter(is_callers)
+            .collect();
+        let about = self
+            .service
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), ServiceName::to_string);
         let verdict = Verdict::about(Self::NAME, about, CLAIM).measured("-", BOUND);
         let Some(mark) = view.phase(Phase::Fault) else {
             return vec![verdict.inconclusive("the fault phase was not reached")];
@@ -55,7 +63,10 @@ impl Check for NoPoolExhaustion {
         if edges.is_empty() {
             return vec![verdict.inconclusive("no edge of this caller was faulted")];
         }
-        edges.into_iter().map(|edge| judge_edge(&view, edge, mark)).collect()
+        edges
+            .into_iter()
+            .map(|edge| judge_edge(&view, edge, mark))
+            .collect()
     }
 }
 
@@ -63,7 +74,8 @@ fn judge_edge(view: &View<'_>, edge: usize, mark: PhaseMark) -> Verdict {
     let recording = view.recording;
     let name = &recording.edges[edge];
     let exchanges = view.exchanges(edge, mark).count();
-    let verdict = Verdict::about(NoPoolExhaustion::NAME, name.to_string(), CLAIM).exercised(exchanges, "exchanges");
+    let verdict = Verdict::about(NoPoolExhaustion::NAME, name.to_string(), CLAIM)
+        .exercised(exchanges, "exchanges");
 
     let demand = demand(view, edge, mark);
     let plateau = Plateau::of(&view.in_flight(edge, mark), mark);
@@ -92,10 +104,14 @@ fn judge_edge(view: &View<'_>, edge: usize, mark: PhaseMark) -> Verdict {
         ))
         .evidence(match &others {
             Others::Fine => "calls that do not need the edge kept their pace".to_owned(),
-            Others::Blocked(names) => format!("blocked although they do not need it: {}", names.join(", ")),
+            Others::Blocked(names) => {
+                format!("blocked although they do not need it: {}", names.join(", "))
+            }
             Others::Unknown(why) => why.clone(),
         })
-        .evidence(format!("the load would put {demand:.0} exchanges in flight if nobody gave up"));
+        .evidence(format!(
+            "the load would put {demand:.0} exchanges in flight if nobody gave up"
+        ));
     if flat && backlog.stays() && matches!(others, Others::Blocked(_)) {
         let n = plateau.level;
         let allows = match held(view, edge, mark) {
@@ -109,7 +125,13 @@ fn judge_edge(view: &View<'_>, edge: usize, mark: PhaseMark) -> Verdict {
             "a pool of {n} is exhausted: {allows}, and {:.0} calls queue behind it",
             backlog.late
         );
-        return verdict.fail(reason, format!("give {} a pool of its own and a timeout, and turn calls away when it is full", name.callee));
+        return verdict.fail(
+            reason,
+            format!(
+                "give {} a pool of its own and a timeout, and turn calls away when it is full",
+                name.callee
+            ),
+        );
     }
     if exchanges == 0 {
         return verdict.inconclusive(format!("nothing reached {name} in the fault phase"));
@@ -120,7 +142,9 @@ fn judge_edge(view: &View<'_>, edge: usize, mark: PhaseMark) -> Verdict {
         ));
     }
     match others {
-        Others::Unknown(why) if flat && backlog.stays() => verdict.inconclusive(why).wants_more(Phase::Fault),
+        Others::Unknown(why) if flat && backlog.stays() => {
+            verdict.inconclusive(why).wants_more(Phase::Fault)
+        }
         Others::Blocked(_) if !flat && backlog.stays() && plateau.filled_late(mark) => verdict
             .inconclusive(format!(
                 "a pool of {} filled only {} into the fault phase: shake for longer",
@@ -136,11 +160,23 @@ fn judge_edge(view: &View<'_>, edge: usize, mark: PhaseMark) -> Verdict {
 /// is as it was seen.
 fn demand(view: &View<'_>, edge: usize, mark: PhaseMark) -> f64 {
     let length = mark.length();
-    let held = |fault: &crate::record::FaultMark| if fault.hang.is_some() { length } else { fault.delay.unwrap_or(0) };
+    let held = |fault: &crate::record::FaultMark| {
+        if fault.hang.is_some() {
+            length
+        } else {
+            fault.delay.unwrap_or(0)
+        }
+    };
     let delay = view.faults_on(edge).map(held).max().unwrap_or_default();
-    let calls = view.calls(mark).filter(|call| view.class_needs(call.class, edge)).count();
+    let calls = view
+        .calls(mark)
+        .filter(|call| view.class_needs(call.class, edge))
+        .count();
     let exchanges = || view.exchanges(edge, mark);
-    let hit = exchanges().filter(|exchange| exchange.fault.is_some()).count() as f64 / exchanges().count().max(1) as f64;
+    let hit = exchanges()
+        .filter(|exchange| exchange.fault.is_some())
+        .count() as f64
+        / exchanges().count().max(1) as f64;
     hit * calls as f64 * (delay.min(length) as f64 / length.max(1) as f64)
 }
 
@@ -162,11 +198,19 @@ impl Plateau {
             *time_at.entry(level.count).or_default() += level.until - level.from;
         }
         let pair = |level: i64| {
-            time_at.get(&level).copied().unwrap_or_default() + time_at.get(&(level - 1)).copied().unwrap_or_default()
+            time_at.get(&level).copied().unwrap_or_default()
+                + time_at.get(&(level - 1)).copied().unwrap_or_default()
         };
-        let best = time_at.keys().copied().max_by_key(|level| (pair(*level), time_at[level])).unwrap_or_default();
+        let best = time_at
+            .keys()
+            .copied()
+            .max_by_key(|level| (pair(*level), time_at[level]))
+            .unwrap_or_default();
         let is_there = |level: &&Level| level.count >= best - 1;
-        let filled = levels.iter().find(is_there).map_or(mark.from, |level| level.from);
+        let filled = levels
+            .iter()
+            .find(is_there)
+            .map_or(mark.from, |level| level.from);
         let since: Nanos = levels
             .iter()
             .filter(|level| level.from >= filled && (best - 1..=best).contains(&level.count))
@@ -223,26 +267,43 @@ impl Others {
     fn of(view: &View<'_>, mark: PhaseMark) -> Self {
         let faulted = view.faulted_edges();
         let independent = |class: &u16| {
-            view.is_surveyed(*class) && !faulted.iter().any(|edge| view.class_reaches(*class, *edge))
+            view.is_surveyed(*class)
+                && !faulted.iter().any(|edge| view.class_reaches(*class, *edge))
         };
-        let classes = (0_u16..).zip(&view.recording.classes).map(|(class, _)| class);
+        let classes = (0_u16..)
+            .zip(&view.recording.classes)
+            .map(|(class, _)| class);
         let (mut fine, mut blocked, mut unsure) = (0, Vec::new(), None);
         for class in classes.filter(independent) {
-            let Some(normal) = Normal::of(view, |call| call.class == class).filter(|normal| normal.goodput > 0.5) else {
+            let Some(normal) =
+                Normal::of(view, |call| call.class == class).filter(|normal| normal.goodput > 0.5)
+            else {
                 continue;
             };
-            let calls: Vec<&Call> =
-                view.calls(mark).filter(|call| call.class == class && !view.is_young(call, normal.on_time)).collect();
+            let calls: Vec<&Call> = view
+                .calls(mark)
+                .filter(|call| call.class == class && !view.is_young(call, normal.on_time))
+                .collect();
             let good = calls.iter().filter(|call| normal.keeps(view, call)).count();
-            let good_by_itself = calls.iter().filter(|call| normal.keeps_by_itself(view, call)).count();
+            let good_by_itself = calls
+                .iter()
+                .filter(|call| normal.keeps_by_itself(view, call))
+                .count();
             let says = |good| stats::at_least(good, calls.len(), 0.95 * normal.goodput);
             let name = view.class_name(class);
             match (says(good), says(good_by_itself)) {
                 (_, Says::Breaks) => blocked.push(name.to_owned()),
                 (Says::Holds, _) => fine += 1,
-                (Says::Breaks, _) => unsure = Some(format!("calls of {name} were late, but the machine stalled meanwhile")),
+                (Says::Breaks, _) => {
+                    unsure = Some(format!(
+                        "calls of {name} were late, but the machine stalled meanwhile"
+                    ));
+                }
                 (Says::Open, _) => {
-                    unsure = Some(format!("{good} good of {} calls of {name} do not decide whether they suffer", calls.len()));
+                    unsure = Some(format!(
+                        "{good} good of {} calls of {name} do not decide whether they suffer",
+                        calls.len()
+                    ));
                 }
             }
         }
@@ -270,7 +331,11 @@ impl Others {
 fn held(view: &View<'_>, edge: usize, mark: PhaseMark) -> Option<Nanos> {
     let answered = |e: &&Exchange| e.ended == Ended::Answered;
     // What the end of the fault released says nothing of the fault.
-    let time = |e: &Exchange| e.end.filter(|end| *end < mark.until).map(|end| end.saturating_sub(e.start));
+    let time = |e: &Exchange| {
+        e.end
+            .filter(|end| *end < mark.until)
+            .map(|end| end.saturating_sub(e.start))
+    };
     let times = view.exchanges(edge, mark).filter(answered).filter_map(time);
     let mut times: Vec<Nanos> = times.collect();
     times.sort_unstable();
@@ -290,19 +355,24 @@ mod tests {
 
     /// A pool of ten is full at once and stays so; orders queue behind it.
     fn full_pool(made: HandMade) -> HandMade {
-        let made = made.calls(0, BASELINE, OFTEN, good(10 * MS)).calls(0, FAULT, OFTEN, NEVER);
+        let made = made
+            .calls(0, BASELINE, OFTEN, good(10 * MS))
+            .calls(0, FAULT, OFTEN, NEVER);
         held_until(made, FAULT.end)
     }
 
     /// Ten exchanges in flight until then.
     fn held_until(made: HandMade, end: Nanos) -> HandMade {
         (0..10)
-            .fold(made, |made, i| made.exchange(0, FAULT.start + i * MS, Some(end), Ended::Fault))
+            .fold(made, |made, i| {
+                made.exchange(0, FAULT.start + i * MS, Some(end), Ended::Fault)
+            })
             .all_hit(0, &FAULT, 0)
     }
 
     fn menu(made: HandMade, in_the_fault: Comes) -> HandMade {
-        made.calls(1, BASELINE, OFTEN, good(10 * MS)).calls(1, FAULT, OFTEN, in_the_fault)
+        made.calls(1, BASELINE, OFTEN, good(10 * MS))
+            .calls(1, FAULT, OFTEN, in_the_fault)
     }
 
     fn shaken() -> HandMade {
@@ -318,26 +388,39 @@ mod tests {
 
     #[test]
     fn a_full_pool_that_blocks_nobody_else_is_a_good_bulkhead() {
-        menu(full_pool(shaken()), good(10 * MS)).judged_by(&check()).passes();
+        menu(full_pool(shaken()), good(10 * MS))
+            .judged_by(&check())
+            .passes();
     }
 
     #[test]
     fn a_backlog_that_drains_passes() {
-        let made = shaken().calls(0, BASELINE, OFTEN, good(10 * MS)).calls(0, FAULT, OFTEN, bad(MS));
-        menu(held_until(made, FAULT.end), bad(MS)).judged_by(&check()).passes();
+        let made =
+            shaken()
+                .calls(0, BASELINE, OFTEN, good(10 * MS))
+                .calls(0, FAULT, OFTEN, bad(MS));
+        menu(held_until(made, FAULT.end), bad(MS))
+            .judged_by(&check())
+            .passes();
     }
 
     #[test]
     fn whether_others_are_blocked_must_have_been_tried() {
-        full_pool(shaken()).judged_by(&check()).is_open("does not need");
-        let few = full_pool(shaken()).calls(1, BASELINE, OFTEN, good(MS)).calls(1, FAULT, 3 * S, good(MS));
+        full_pool(shaken())
+            .judged_by(&check())
+            .is_open("does not need");
+        let few = full_pool(shaken())
+            .calls(1, BASELINE, OFTEN, good(MS))
+            .calls(1, FAULT, 3 * S, good(MS));
         few.judged_by(&check()).is_open("do not decide");
     }
 
     #[test]
     fn a_kind_of_call_with_no_survey_is_nobodys_victim() {
         let made = full_pool(shaken().unsurveyed_class("GET /", "order"));
-        let made = made.calls(2, BASELINE, OFTEN, good(MS)).calls(2, FAULT, OFTEN, NEVER);
+        let made = made
+            .calls(2, BASELINE, OFTEN, good(MS))
+            .calls(2, FAULT, OFTEN, NEVER);
         made.judged_by(&check()).is_open("does not need");
     }
 
@@ -355,25 +438,41 @@ mod tests {
     #[test]
     fn a_load_too_small_to_fill_a_pool_decides_nothing() {
         let made = shaken().calls(0, FAULT, 600 * MS, NEVER);
-        menu(held_until(made, FAULT.end), good(10 * MS)).judged_by(&check()).is_open("too few to exhaust");
-        let brief = HandMade::order().delay(0, 10 * MS).calls(0, FAULT, OFTEN, good(20 * MS));
-        let brief = brief.exchanges(0, FAULT, OFTEN, 10 * MS, Ended::Answered).all_hit(0, &FAULT, 0);
-        menu(brief, good(10 * MS)).judged_by(&check()).is_open("too few to exhaust");
+        menu(held_until(made, FAULT.end), good(10 * MS))
+            .judged_by(&check())
+            .is_open("too few to exhaust");
+        let brief = HandMade::order()
+            .delay(0, 10 * MS)
+            .calls(0, FAULT, OFTEN, good(20 * MS));
+        let brief = brief
+            .exchanges(0, FAULT, OFTEN, 10 * MS, Ended::Answered)
+            .all_hit(0, &FAULT, 0);
+        menu(brief, good(10 * MS))
+            .judged_by(&check())
+            .is_open("too few to exhaust");
     }
 
     #[test]
     fn a_fault_that_hits_few_demands_little() {
-        let made = HandMade::order().hang(0).calls(0, FAULT, OFTEN, good(10 * MS));
+        let made = HandMade::order()
+            .hang(0)
+            .calls(0, FAULT, OFTEN, good(10 * MS));
         let made = made.exchanges(0, FAULT, OFTEN, 9 * MS, Ended::Answered);
-        let made = made.exchange(0, 21 * S, Some(22 * S), Ended::Caller).hit(0, 0);
-        menu(made, good(10 * MS)).judged_by(&check()).is_open("too few to exhaust");
+        let made = made
+            .exchange(0, 21 * S, Some(22 * S), Ended::Caller)
+            .hit(0, 0);
+        menu(made, good(10 * MS))
+            .judged_by(&check())
+            .is_open("too few to exhaust");
     }
 
     #[test]
     fn a_pool_that_took_most_of_the_phase_to_fill_is_not_acquitted() {
         let made = shaken().calls(0, FAULT, OFTEN, NEVER);
         let made = (0..10)
-            .fold(made, |made, i| made.exchange(0, FAULT.start + i * 400 * MS, Some(FAULT.end), Ended::Fault))
+            .fold(made, |made, i| {
+                made.exchange(0, FAULT.start + i * 400 * MS, Some(FAULT.end), Ended::Fault)
+            })
             .all_hit(0, &FAULT, 0);
         let verdict = menu(made, NEVER).judged_by(&check());
         verdict.is_open("filled");
@@ -383,10 +482,18 @@ mod tests {
     #[test]
     fn what_was_not_exercised_is_not_judged() {
         HandMade::order().judged_by(&check()).is_open("faulted");
-        shaken().until(FAULT.start).judged_by(&check()).is_open("not reached");
-        let other = NoPoolExhaustion { service: Some("inventory".parse().unwrap()) };
+        shaken()
+            .until(FAULT.start)
+            .judged_by(&check())
+            .is_open("not reached");
+        let other = NoPoolExhaustion {
+            service: Some("inventory".parse().unwrap()),
+        };
         full_pool(shaken()).judged_by(&other).is_open("faulted");
-        shaken().calls(0, FAULT, OFTEN, bad(MS)).judged_by(&check()).is_open("");
+        shaken()
+            .calls(0, FAULT, OFTEN, bad(MS))
+            .judged_by(&check())
+            .is_open("");
         let refused = HandMade::order().refuse(0).calls(0, FAULT, OFTEN, bad(MS));
         refused.judged_by(&check()).is_open("nothing reached");
     }
@@ -394,7 +501,9 @@ mod tests {
     #[test]
     fn a_stall_of_the_machine_excuses_but_acquits_nobody() {
         let made = menu(full_pool(shaken()), good(80 * MS));
-        let stalled = (0..100).fold(made.clone(), |made, i| made.hiccup(FAULT.start + i * 100 * MS, 60 * MS));
+        let stalled = (0..100).fold(made.clone(), |made, i| {
+            made.hiccup(FAULT.start + i * 100 * MS, 60 * MS)
+        });
         made.judged_by(&check()).fails("exhausted");
         stalled.judged_by(&check()).is_open("stalled");
     }

@@ -35,14 +35,15 @@ pub struct RetryAmplification {
 
 impl Known for RetryAmplification {
     const NAME: &'static str = "retry_amplification";
-    const HOLDS_WHEN: &'static str =
-        "a failing edge gets at most so many exchanges for each one that the calls needed in the baseline";
+    const HOLDS_WHEN: &'static str = "a failing edge gets at most so many exchanges for each one that the calls needed in the baseline";
     const EXAMPLE: &'static str = "retry_amplification: { edge: order -> inventory, at_most: 2 }";
     const TIMED: bool = false;
 
     fn validate(&self) -> Result<(), String> {
         match (self.at_most, self.per_call) {
-            (Some(_), Some(_)) => Err("`at_most` and `per_call` mean the same: give one of them".to_owned()),
+            (Some(_), Some(_)) => {
+                Err("`at_most` and `per_call` mean the same: give one of them".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -62,13 +63,20 @@ impl Check for RetryAmplification {
             None => view.faulted_edges(),
         };
         if recording.faults.is_empty() {
-            return vec![Verdict::about(Self::NAME, "-", CLAIM).inconclusive("this experiment has no fault, so no faulted edge to count attempts on")];
+            return vec![Verdict::about(Self::NAME, "-", CLAIM).inconclusive(
+                "this experiment has no fault, so no faulted edge to count attempts on",
+            )];
         }
         if edges.is_empty() {
             let verdict = Verdict::about(Self::NAME, "-", CLAIM);
-            return vec![verdict.inconclusive("this experiment has no faulted edge to count attempts on")];
+            return vec![
+                verdict.inconclusive("this experiment has no faulted edge to count attempts on"),
+            ];
         }
-        edges.into_iter().map(|edge| self.judge_edge(&view, edge)).collect()
+        edges
+            .into_iter()
+            .map(|edge| self.judge_edge(&view, edge))
+            .collect()
     }
 }
 
@@ -78,8 +86,14 @@ impl RetryAmplification {
     fn bounds(&self) -> Bounds {
         let per_call = self.at_most.or(self.per_call);
         match (per_call, self.under_load) {
-            (None, None) => Bounds { per_call: Some(3.0), under_load: Some(1.2) },
-            (per_call, under_load) => Bounds { per_call, under_load },
+            (None, None) => Bounds {
+                per_call: Some(3.0),
+                under_load: Some(1.2),
+            },
+            (per_call, under_load) => Bounds {
+                per_call,
+                under_load,
+            },
         }
     }
 
@@ -87,11 +101,14 @@ impl RetryAmplification {
         let name = view.recording.edges[edge].to_string();
         let bounds = self.bounds();
         let verdict = Verdict::about(Self::NAME, name.clone(), CLAIM);
-        let (Some(baseline), Some(fault)) = (view.phase(Phase::Baseline), view.phase(Phase::Fault)) else {
+        let (Some(baseline), Some(fault)) = (view.phase(Phase::Baseline), view.phase(Phase::Fault))
+        else {
             return verdict.inconclusive("the fault phase was not reached");
         };
         let Some(per_call_normally) = exchanges_per_call(view, edge, baseline) else {
-            return verdict.inconclusive(format!("no call reached {name} in the baseline, so attempts cannot be told from calls"));
+            return verdict.inconclusive(format!(
+                "no call reached {name} in the baseline, so attempts cannot be told from calls"
+            ));
         };
         let exchanges: Vec<&Exchange> = view.exchanges(edge, fault).collect();
         let calls = calls_needing(view, edge, fault).count();
@@ -158,7 +175,10 @@ impl Found {
             let least = attempts.least;
             wanted.push(format!("≤ {bound} a call"));
             measured.push(format!("{least:.1} a call"));
-            verdict = verdict.evidence(format!("attempts for one call: {least:.2} ({})", attempts.how));
+            verdict = verdict.evidence(format!(
+                "attempts for one call: {least:.2} ({})",
+                attempts.how
+            ));
             if least > bound + 1e-9 {
                 broken.push(format!("one call makes {least:.1} attempts on {edge}"));
             } else if attempts.most.is_none_or(|most| most > bound + 1e-9) {
@@ -171,9 +191,14 @@ impl Found {
             wanted.push(format!("≤ {bound}× under load"));
             measured.push(format!("{seen:.2}× under load"));
             if self.on_average - self.unsure > bound || settled > bound + RATIO_NOISE {
-                broken.push(format!("{edge} gets {seen:.1} times the traffic that the calls need"));
+                broken.push(format!(
+                    "{edge} gets {seen:.1} times the traffic that the calls need"
+                ));
             } else if seen.max(self.on_average + self.unsure.min(0.1)) > bound {
-                open.push(format!("{:.2}× ± {:.2} lies on both sides of the bound", self.on_average, self.unsure));
+                open.push(format!(
+                    "{:.2}× ± {:.2} lies on both sides of the bound",
+                    self.on_average, self.unsure
+                ));
             } else if attempts.on_average.is_none() {
                 open.push(attempts.doubt.clone());
             }
@@ -183,28 +208,48 @@ impl Found {
             return verdict.fail(broken.join("; "), NEXT);
         }
         open.dedup();
-        if open.is_empty() { verdict.pass() } else { verdict.inconclusive(open.join("; ")).wants_more(Phase::Fault) }
+        if open.is_empty() {
+            verdict.pass()
+        } else {
+            verdict
+                .inconclusive(open.join("; "))
+                .wants_more(Phase::Fault)
+        }
     }
 
     /// Calls that did not end may have retries before them, so that nothing but a failure is known.
     fn without_ended_calls(&self, bounds: &Bounds, verdict: Verdict, edge: &str) -> Verdict {
         let verdict = verdict.measured(
             format!("{:.2}× under load", self.on_average),
-            bounds.under_load.map_or_else(|| "-".to_owned(), |bound| format!("≤ {bound}× under load")),
+            bounds
+                .under_load
+                .map_or_else(|| "-".to_owned(), |bound| format!("≤ {bound}× under load")),
         );
-        if bounds.under_load.is_some_and(|bound| self.on_average - self.unsure > bound) {
-            let reason = format!("{edge} gets {:.1} times the traffic that the calls need", self.on_average);
+        if bounds
+            .under_load
+            .is_some_and(|bound| self.on_average - self.unsure > bound)
+        {
+            let reason = format!(
+                "{edge} gets {:.1} times the traffic that the calls need",
+                self.on_average
+            );
             return verdict.fail(reason, NEXT);
         }
-        verdict.inconclusive("no call that needs the edge ended in the fault phase").wants_more(Phase::Fault)
+        verdict
+            .inconclusive("no call that needs the edge ended in the fault phase")
+            .wants_more(Phase::Fault)
     }
 }
 
-const NEXT: &str =
-    "limit retries to one with backoff and jitter, and give them a budget (20% of the calls) and a breaker";
+const NEXT: &str = "limit retries to one with backoff and jitter, and give them a budget (20% of the calls) and a breaker";
 
-fn calls_needing<'a>(view: &View<'a>, edge: usize, mark: PhaseMark) -> impl Iterator<Item = &'a Call> {
-    view.calls(mark).filter(move |call| view.class_needs(call.class, edge))
+fn calls_needing<'a>(
+    view: &View<'a>,
+    edge: usize,
+    mark: PhaseMark,
+) -> impl Iterator<Item = &'a Call> {
+    view.calls(mark)
+        .filter(move |call| view.class_needs(call.class, edge))
 }
 
 /// How many exchanges one call of those that need the edge makes when all is well.
@@ -224,6 +269,8 @@ struct Normally {
     calls: usize,
     exchanges: usize,
     most: usize,
+    /// All calls of the class, also those that the edge never saw.
+    all: usize,
 }
 
 /// What the calls of each class need on an edge whose caller passes our trace ids on. What carries
@@ -245,8 +292,13 @@ impl Traced {
         for call in calls_needing(view, edge, baseline) {
             *needing.entry(call.class).or_default() += 1;
         }
+        for call in view.calls(baseline) {
+            classes.entry(call.class).and_modify(|class| class.all += 1);
+        }
         let found = |(class, calls): (&u16, &usize)| {
-            classes.get(class).is_some_and(|normally| 2 * normally.calls >= *calls)
+            classes
+                .get(class)
+                .is_some_and(|normally| 2 * normally.calls >= *calls)
         };
         needing.iter().all(found).then_some(Self(classes))
     }
@@ -259,7 +311,9 @@ impl Traced {
         let mut uneven = Normally::default();
         for (call, exchanges) in by_call(view, edge, fault) {
             let call = &view.recording.calls[call];
-            let Some(normally) = self.0.get(&call.class) else { continue };
+            let Some(normally) = self.0.get(&call.class) else {
+                continue;
+            };
             let mean = normally.exchanges as f64 / normally.calls as f64;
             least = least.max(exchanges as f64 / normally.most as f64);
             if exchanges as f64 / mean > most {
@@ -267,7 +321,12 @@ impl Traced {
             }
             if ended_in(call, fault) && !call.serial && call.intended >= fault.from {
                 made += exchanges as f64;
-                needed += mean;
+            }
+        }
+        // Calls that were turned away before the edge needed it no less.
+        for call in view.calls(fault).filter(|call| ended_in(call, fault)) {
+            if let Some(normally) = self.0.get(&call.class).filter(|normally| normally.all > 0) {
+                needed += normally.exchanges as f64 / normally.all as f64;
             }
         }
         Attempts {
@@ -287,7 +346,10 @@ impl Traced {
 /// How many exchanges of a phase belong to each call that is known by its trace id.
 fn by_call(view: &View<'_>, edge: usize, mark: PhaseMark) -> BTreeMap<usize, usize> {
     let mut calls = BTreeMap::new();
-    for call in view.exchanges(edge, mark).filter_map(|exchange| view.call_of(exchange)) {
+    for call in view
+        .exchanges(edge, mark)
+        .filter_map(|exchange| view.call_of(exchange))
+    {
         *calls.entry(call).or_default() += 1;
     }
     calls
@@ -301,7 +363,8 @@ fn by_call(view: &View<'_>, edge: usize, mark: PhaseMark) -> BTreeMap<usize, usi
 /// some calls are hit, those make all the retries: an average over all of them clears nobody.
 fn ratio(view: &View<'_>, edge: usize, fault: PhaseMark, normally: f64) -> Attempts {
     let carried_in = |call: &&Call| {
-        let open_at_start = call.intended < fault.from && call.end.is_none_or(|end| end > fault.from);
+        let open_at_start =
+            call.intended < fault.from && call.end.is_none_or(|end| end > fault.from);
         !call.serial && open_at_start && view.class_needs(call.class, edge)
     };
     let carried_in = view.recording.calls.iter().filter(carried_in).count();
@@ -313,27 +376,48 @@ fn ratio(view: &View<'_>, edge: usize, fault: PhaseMark, normally: f64) -> Attem
     let mut lasting: Vec<Nanos> = ended.map(|call| view.latency(call)).collect();
     lasting.sort_unstable();
     let goes_on = stats::quantile(&lasting, 0.99).unwrap_or_default();
-    let steady = PhaseMark { from: fault.from.saturating_add(goes_on), ..fault };
+    let steady = PhaseMark {
+        from: fault.from.saturating_add(goes_on),
+        ..fault
+    };
     let steady_calls = calls_needing(view, edge, steady).count();
     let estimate = (steady_calls >= CALLS_MIN)
         .then(|| view.exchanges(edge, steady).count() as f64 / steady_calls as f64 / normally);
 
     let of_those_hit = |average: f64| {
         let retries = exchanges as f64 - calls as f64 * normally;
-        let hits = view.exchanges(edge, fault).filter(|exchange| exchange.fault.is_some()).count() as f64;
-        let likely = view.faults_on(edge).map(|fault| fault.probability).fold(1.0, f64::min);
-        let share = if likely < 1.0 { likely } else { (hits - retries) / (calls as f64 * normally) };
+        let hits = view
+            .exchanges(edge, fault)
+            .filter(|exchange| exchange.fault.is_some())
+            .count() as f64;
+        let likely = view
+            .faults_on(edge)
+            .map(|fault| fault.probability)
+            .fold(1.0, f64::min);
+        let share = if likely < 1.0 {
+            likely
+        } else {
+            (hits - retries) / (calls as f64 * normally)
+        };
         let all = hits == 0.0 || average <= 1.0 || share >= 1.0;
-        if all { average } else { 1.0 + (average - 1.0) / share.max(0.001) }
+        if all {
+            average
+        } else {
+            1.0 + (average - 1.0) / share.max(0.001)
+        }
     };
-    let most = estimate.map(|estimate| (of_those_hit(estimate.max(least)) - RATIO_NOISE).max(least));
+    let most =
+        estimate.map(|estimate| (of_those_hit(estimate.max(least)) - RATIO_NOISE).max(least));
     Attempts {
         least,
         most,
         on_average: estimate,
         how: "the ratio over the phase; the caller passes no trace id on",
         doubt: match most {
-            None => format!("too few calls to tell their attempts, as each goes on for {}", time(goes_on)),
+            None => format!(
+                "too few calls to tell their attempts, as each goes on for {}",
+                time(goes_on)
+            ),
             Some(most) => format!(
                 "on average a call that was hit may make {most:.1} attempts; exactly it can only be known where the caller passes `traceparent` on"
             ),
@@ -344,9 +428,17 @@ fn ratio(view: &View<'_>, edge: usize, fault: PhaseMark, normally: f64) -> Attem
 /// Calls and exchanges that were under way at the beginning or end of the phase.
 fn crossing(view: &View<'_>, edge: usize, fault: PhaseMark) -> usize {
     let crosses = |moment: u64| {
-        move |exchange: &&Exchange| exchange.start < moment && exchange.end.is_none_or(|end| end >= moment)
+        move |exchange: &&Exchange| {
+            exchange.start < moment && exchange.end.is_none_or(|end| end >= moment)
+        }
     };
-    let all = || view.recording.seen.get(edge).into_iter().flat_map(|seen| &seen.exchanges);
+    let all = || {
+        view.recording
+            .seen
+            .get(edge)
+            .into_iter()
+            .flat_map(|seen| &seen.exchanges)
+    };
     all().filter(crosses(fault.from)).count() + all().filter(crosses(fault.until)).count()
 }
 
@@ -380,42 +472,77 @@ mod tests {
             fault: None,
             traced,
         };
-        let shaken = Attempts { when: FAULT, n, length, fault: Some(0), ..calm.clone() };
+        let shaken = Attempts {
+            when: FAULT,
+            n,
+            length,
+            fault: Some(0),
+            ..calm.clone()
+        };
         HandMade::order().fault(0).attempts(&calm).attempts(&shaken)
     }
 
     #[test]
     fn parameters_that_mean_the_same_are_not_given_twice() {
-        assert!(serde_json::from_str::<RetryAmplification>(r#"{"at_most": 2, "per_call": 2}"#).unwrap().validate().is_err());
+        assert!(
+            serde_json::from_str::<RetryAmplification>(r#"{"at_most": 2, "per_call": 2}"#)
+                .unwrap()
+                .validate()
+                .is_err()
+        );
     }
 
     #[test]
     fn attempts_are_counted_up_to_the_bound_itself() {
         for traced in [true, false] {
             retries(2, 5 * MS, traced).judged_by(&at_most(2)).passes();
-            retries(3, 5 * MS, traced).judged_by(&at_most(2)).fails("one call makes 3.0 attempts");
+            retries(3, 5 * MS, traced)
+                .judged_by(&at_most(2))
+                .fails("one call makes 3.0 attempts");
             retries(1, 5 * MS, traced).judged_by(&check("{}")).passes();
-            retries(4, 5 * MS, traced).judged_by(&check("{}")).fails("times the traffic");
+            retries(4, 5 * MS, traced)
+                .judged_by(&check("{}"))
+                .fails("times the traffic");
         }
     }
 
     #[test]
     fn stating_one_bound_switches_the_other_off() {
-        retries(2, 5 * MS, true).judged_by(&check(r#"{"per_call": 3}"#)).passes();
-        retries(2, 5 * MS, true).judged_by(&check(r#"{"under_load": 1.5}"#)).fails("2.0 times");
-        retries(2, 5 * MS, true).judged_by(&check(r#"{"under_load": 2.5}"#)).passes();
+        retries(2, 5 * MS, true)
+            .judged_by(&check(r#"{"per_call": 3}"#))
+            .passes();
+        retries(2, 5 * MS, true)
+            .judged_by(&check(r#"{"under_load": 1.5}"#))
+            .fails("2.0 times");
+        retries(2, 5 * MS, true)
+            .judged_by(&check(r#"{"under_load": 2.5}"#))
+            .passes();
     }
 
     #[test]
     fn what_was_not_exercised_is_not_judged() {
-        HandMade::order().judged_by(&at_most(2)).is_open("no faulted edge");
-        HandMade::order().fault(0).judged_by(&at_most(2)).is_open("no call reached");
-        retries(1, MS, true).until(FAULT.start).judged_by(&at_most(2)).is_open("not reached");
-        let calm = HandMade::order().fault(0).calls(0, BASELINE, OFTEN, good(MS));
+        HandMade::order()
+            .judged_by(&at_most(2))
+            .is_open("no faulted edge");
+        HandMade::order()
+            .fault(0)
+            .judged_by(&at_most(2))
+            .is_open("no call reached");
+        retries(1, MS, true)
+            .until(FAULT.start)
+            .judged_by(&at_most(2))
+            .is_open("not reached");
+        let calm = HandMade::order()
+            .fault(0)
+            .calls(0, BASELINE, OFTEN, good(MS));
         let calm = calm.exchanges(0, BASELINE, OFTEN, MS, Ended::Answered);
         calm.judged_by(&at_most(2)).is_open("nothing reached");
-        let refused = HandMade::order().refuse(0).calls(0, BASELINE, OFTEN, good(MS));
-        let refused = refused.exchanges(0, BASELINE, OFTEN, MS, Ended::Answered).calls(0, FAULT, OFTEN, bad(MS));
+        let refused = HandMade::order()
+            .refuse(0)
+            .calls(0, BASELINE, OFTEN, good(MS));
+        let refused = refused
+            .exchanges(0, BASELINE, OFTEN, MS, Ended::Answered)
+            .calls(0, FAULT, OFTEN, bad(MS));
         refused.judged_by(&at_most(2)).is_open("nothing reached");
     }
 
@@ -428,8 +555,16 @@ mod tests {
 
     #[test]
     fn an_unsurveyed_call_cannot_be_told_from_its_attempts() {
-        let made = HandMade::new(&["a -> b"]).unsurveyed_class("GET /", "a").fault(0);
-        let made = made.calls(0, BASELINE, OFTEN, good(MS)).exchanges(0, BASELINE, OFTEN, MS, Ended::Answered);
+        let made = HandMade::new(&["a -> b"])
+            .unsurveyed_class("GET /", "a")
+            .fault(0);
+        let made = made.calls(0, BASELINE, OFTEN, good(MS)).exchanges(
+            0,
+            BASELINE,
+            OFTEN,
+            MS,
+            Ended::Answered,
+        );
         made.judged_by(&at_most(2)).is_open("no call reached");
     }
 
@@ -438,7 +573,9 @@ mod tests {
         // Three attempts of a second each, in a phase of ten seconds.
         for traced in [true, false] {
             retries(3, S, traced).judged_by(&at_most(3)).passes();
-            retries(4, S, traced).judged_by(&at_most(3)).fails("attempts");
+            retries(4, S, traced)
+                .judged_by(&at_most(3))
+                .fails("attempts");
         }
     }
 
@@ -455,20 +592,28 @@ mod tests {
     fn attempts_that_had_no_time_to_fail_promise_nothing() {
         for traced in [true, false] {
             let made = retries(1, 11 * S, traced).until(FAULT.end);
-            made.judged_by(&check(r#"{"under_load": 1.2}"#)).is_open("ended in the fault phase");
+            made.judged_by(&check(r#"{"under_load": 1.2}"#))
+                .is_open("ended in the fault phase");
         }
     }
 
     /// Calls of one kind that need now one exchange and now ten.
     fn uneven(retries: u64, when: std::ops::Range<Nanos>, made: HandMade) -> HandMade {
-        (when.start..when.end).step_by(100_000_000).fold(made, |made, at| {
-            let made = made.call(0, at, good(80 * MS));
-            let items = if (at / (100 * MS)).is_multiple_of(10) { 10 } else { 1 };
-            (0..items * retries).fold(made, |made, i| {
-                let at = at + i * MS;
-                made.exchange(0, at, Some(at + MS), Ended::Answered).traced(0)
+        (when.start..when.end)
+            .step_by(100_000_000)
+            .fold(made, |made, at| {
+                let made = made.call(0, at, good(80 * MS));
+                let items = if (at / (100 * MS)).is_multiple_of(10) {
+                    10
+                } else {
+                    1
+                };
+                (0..items * retries).fold(made, |made, i| {
+                    let at = at + i * MS;
+                    made.exchange(0, at, Some(at + MS), Ended::Answered)
+                        .traced(0)
+                })
             })
-        })
     }
 
     #[test]
@@ -486,16 +631,42 @@ mod tests {
         let mut made = HandMade::order().class("GET /all", "order", &[0]).fault(0);
         for when in [BASELINE, FAULT] {
             for at in (when.start..when.end).step_by(100_000_000) {
-                made = made.call(0, at, good(5 * MS)).exchange(0, at, Some(at + MS), Ended::Answered).traced(0);
+                made = made
+                    .call(0, at, good(5 * MS))
+                    .exchange(0, at, Some(at + MS), Ended::Answered)
+                    .traced(0);
             }
             for at in (when.start..when.end).step_by(1_000_000_000) {
                 made = made.call(2, at, good(20 * MS));
                 for i in 0..10 {
-                    made = made.exchange(0, at + i * MS, Some(at + (i + 1) * MS), Ended::Answered).traced(0);
+                    made = made
+                        .exchange(0, at + i * MS, Some(at + (i + 1) * MS), Ended::Answered)
+                        .traced(0);
                 }
             }
         }
         made.judged_by(&at_most(3)).passes();
+    }
+
+    #[test]
+    fn calls_that_a_breaker_turns_away_count_as_calls() {
+        // One call in ten gets through and makes two attempts.
+        let made = retries(1, MS, true).with(|recording| {
+            recording.seen[0]
+                .exchanges
+                .retain(|exchange| exchange.start < FAULT.start);
+        });
+        let through = Attempts {
+            class: 0,
+            edge: 0,
+            when: FAULT,
+            every: 10 * OFTEN,
+            n: 2,
+            length: MS,
+            fault: Some(0),
+            traced: true,
+        };
+        made.attempts(&through).judged_by(&check("{}")).passes();
     }
 
     #[test]
@@ -504,9 +675,15 @@ mod tests {
         let polling = |made: HandMade| {
             made.exchanges(0, BASELINE.start..FAULT.end, OFTEN / 9, MS, Ended::Answered)
         };
-        polling(retries(4, MS, true)).judged_by(&at_most(3)).fails("attempts");
-        polling(retries(4, MS, true)).judged_by(&check(r#"{"under_load": 1.5}"#)).fails("times the traffic");
-        polling(retries(3, MS, true)).judged_by(&at_most(3)).passes();
+        polling(retries(4, MS, true))
+            .judged_by(&at_most(3))
+            .fails("attempts");
+        polling(retries(4, MS, true))
+            .judged_by(&check(r#"{"under_load": 1.5}"#))
+            .fails("times the traffic");
+        polling(retries(3, MS, true))
+            .judged_by(&at_most(3))
+            .passes();
     }
 
     #[test]
@@ -522,9 +699,20 @@ mod tests {
             fault: None,
             traced: false,
         };
-        let shaken = Attempts { when: FAULT, every: 10 * OFTEN, n: 10, fault: Some(0), ..calm.clone() };
-        let made = HandMade::order().fault(0).last_fault(|fault| fault.probability = 0.1);
-        let verdict = made.attempts(&calm).attempts(&shaken).judged_by(&at_most(3));
+        let shaken = Attempts {
+            when: FAULT,
+            every: 10 * OFTEN,
+            n: 10,
+            fault: Some(0),
+            ..calm.clone()
+        };
+        let made = HandMade::order()
+            .fault(0)
+            .last_fault(|fault| fault.probability = 0.1);
+        let verdict = made
+            .attempts(&calm)
+            .attempts(&shaken)
+            .judged_by(&at_most(3));
         verdict.is_open("average");
     }
 }

@@ -31,8 +31,7 @@ fn p99() -> HumanDuration {
 
 impl Known for FastFailure {
     const NAME: &'static str = "fast_failure";
-    const HOLDS_WHEN: &'static str =
-        "the 99th percentile of the calls in the fault phase lies within the bound, successes and failures alike";
+    const HOLDS_WHEN: &'static str = "the 99th percentile of the calls in the fault phase lies within the bound, successes and failures alike";
     const EXAMPLE: &'static str = "fast_failure: { p99: 500ms }";
 }
 
@@ -42,7 +41,10 @@ impl Check for FastFailure {
     fn judge(&self, recording: &Recording) -> Vec<Verdict> {
         let view = View::new(recording);
         let faulted = view.faulted_edges();
-        let about = self.request.as_ref().map_or_else(|| "all calls".to_owned(), RequestName::to_string);
+        let about = self
+            .request
+            .as_ref()
+            .map_or_else(|| "all calls".to_owned(), RequestName::to_string);
         let verdict = Verdict::about(Self::NAME, about, CLAIM);
         let Some(mark) = view.phase(Phase::Fault) else {
             return vec![verdict.inconclusive("the fault phase was not reached")];
@@ -50,39 +52,76 @@ impl Check for FastFailure {
         if faulted.is_empty() {
             return vec![verdict.inconclusive("this experiment has no fault")];
         }
-        let wanted = |call: &&Call| self.request.as_ref().is_none_or(|name| name.0 == view.class_name(call.class));
+        let wanted = |call: &&Call| {
+            self.request
+                .as_ref()
+                .is_none_or(|name| name.0 == view.class_name(call.class))
+        };
         let all: Vec<&Call> = view.calls(mark).filter(wanted).collect();
         if all.is_empty() {
-            return vec![verdict.inconclusive("there were no calls to judge").wants_more(Phase::Fault)];
+            return vec![
+                verdict
+                    .inconclusive("there were no calls to judge")
+                    .wants_more(Phase::Fault),
+            ];
         }
         // Calls that never touch the faulted edge would only dilute those that do, and so would
         // calls that touch it now and then.
-        let needs = |call: &&Call| faulted.iter().any(|edge| view.class_needs(call.class, *edge));
-        let reaches = |call: &&Call| faulted.iter().any(|edge| view.class_reaches(call.class, *edge));
+        let needs = |call: &&Call| {
+            faulted
+                .iter()
+                .any(|edge| view.class_needs(call.class, *edge))
+        };
+        let reaches = |call: &&Call| {
+            faulted
+                .iter()
+                .any(|edge| view.class_reaches(call.class, *edge))
+        };
         let (always, other): (Vec<&Call>, Vec<&Call>) = all.into_iter().partition(needs);
         let sometimes: Vec<&Call> = other.into_iter().filter(reaches).collect();
-        let groups = [(always, "calls that need the edge"), (sometimes, "calls that need the edge now and then")];
+        let groups = [
+            (always, "calls that need the edge"),
+            (sometimes, "calls that need the edge now and then"),
+        ];
         let verdicts: Vec<Verdict> = groups
             .into_iter()
             .filter(|(calls, _)| !calls.is_empty())
             .map(|(calls, whose)| self.judge_calls(&view, &calls, whose, verdict.clone()))
             .collect();
         if verdicts.is_empty() {
-            return vec![verdict.inconclusive("there was no call that needs the faulted edge, as far as is known")];
+            return vec![verdict.inconclusive(
+                "there was no call that needs the faulted edge, as far as is known",
+            )];
         }
         verdicts
     }
 }
 
 impl FastFailure {
-    fn judge_calls(&self, view: &View<'_>, calls: &[&Call], whose: &str, verdict: Verdict) -> Verdict {
-        let percentile = Percentile { q: 0.99, bound: self.p99, name: "p99" };
+    fn judge_calls(
+        &self,
+        view: &View<'_>,
+        calls: &[&Call],
+        whose: &str,
+        verdict: Verdict,
+    ) -> Verdict {
+        let percentile = Percentile {
+            q: 0.99,
+            bound: self.p99,
+            name: "p99",
+        };
         let good = calls.iter().filter(|call| call.is_good()).count();
         let mut verdict = verdict
             .exercised(calls.len(), whose)
             .evidence(format!("{good} of {} {whose} succeeded", calls.len()));
-        if !view.recording.faults.iter().any(|fault| fault.hang.is_some() || fault.delay.is_some()) {
-            verdict = verdict.evidence("no hang or delay was among the faults: it stands for what was tried");
+        if !view
+            .recording
+            .faults
+            .iter()
+            .any(|fault| fault.hang.is_some() || fault.delay.is_some())
+        {
+            verdict = verdict
+                .evidence("no hang or delay was among the faults: it stands for what was tried");
         }
         let (judged, verdict) = percentile.judge(view, calls, verdict);
         match judged {
@@ -105,7 +144,10 @@ mod tests {
     const OFTEN: Nanos = 10 * MS;
 
     fn check() -> FastFailure {
-        FastFailure { p99: HumanDuration(Duration::from_millis(500)), request: None }
+        FastFailure {
+            p99: HumanDuration(Duration::from_millis(500)),
+            request: None,
+        }
     }
 
     fn orders(comes: Comes) -> HandMade {
@@ -137,7 +179,10 @@ mod tests {
 
     #[test]
     fn calls_that_are_open_for_longer_than_all_others_took_prove_nothing() {
-        let patient = FastFailure { p99: HumanDuration(Duration::from_secs(30)), request: None };
+        let patient = FastFailure {
+            p99: HumanDuration(Duration::from_secs(30)),
+            request: None,
+        };
         let made = orders(bad(10 * MS)).calls(0, FAULT, 25 * OFTEN, NEVER);
         made.judged_by(&patient).is_open("open");
     }
@@ -158,7 +203,9 @@ mod tests {
 
     #[test]
     fn few_calls_decide_nothing() {
-        let made = HandMade::order().hang(0).calls(0, FAULT, 100 * MS, bad(10 * MS));
+        let made = HandMade::order()
+            .hang(0)
+            .calls(0, FAULT, 100 * MS, bad(10 * MS));
         let verdict = made.judged_by(&check());
         verdict.is_open("do not decide");
         assert_eq!(verdict.wants_more, Some(Phase::Fault));
@@ -166,8 +213,14 @@ mod tests {
 
     #[test]
     fn what_was_not_exercised_is_not_judged() {
-        HandMade::order().hang(0).judged_by(&check()).is_open("no calls");
-        orders(bad(MS)).until(FAULT.start).judged_by(&check()).is_open("not reached");
+        HandMade::order()
+            .hang(0)
+            .judged_by(&check())
+            .is_open("no calls");
+        orders(bad(MS))
+            .until(FAULT.start)
+            .judged_by(&check())
+            .is_open("not reached");
         let unshaken = HandMade::order().calls(0, FAULT, OFTEN, good(MS));
         unshaken.judged_by(&check()).is_open("no fault");
         let other = HandMade::order().hang(0).calls(1, FAULT, OFTEN, good(MS));
@@ -203,16 +256,27 @@ mod tests {
 
     #[test]
     fn only_the_named_request_is_judged() {
-        let named = FastFailure { request: Some("POST /orders".parse().unwrap()), ..check() };
-        orders(good(MS)).calls(1, FAULT, OFTEN, good(9 * S)).judged_by(&named).passes();
-        let unknown = FastFailure { request: Some("GET /".parse().unwrap()), ..check() };
+        let named = FastFailure {
+            request: Some("POST /orders".parse().unwrap()),
+            ..check()
+        };
+        orders(good(MS))
+            .calls(1, FAULT, OFTEN, good(9 * S))
+            .judged_by(&named)
+            .passes();
+        let unknown = FastFailure {
+            request: Some("GET /".parse().unwrap()),
+            ..check()
+        };
         orders(good(MS)).judged_by(&unknown).is_open("no calls");
     }
 
     #[test]
     fn a_stall_of_the_machine_excuses_but_acquits_nobody() {
         let made = orders(bad(600 * MS));
-        let stalled = (0..100).fold(made.clone(), |made, i| made.hiccup(FAULT.start + i * 100 * MS, 90 * MS));
+        let stalled = (0..100).fold(made.clone(), |made, i| {
+            made.hiccup(FAULT.start + i * 100 * MS, 90 * MS)
+        });
         made.judged_by(&check()).fails("p99");
         stalled.judged_by(&check()).is_open("stalled");
     }

@@ -44,32 +44,56 @@ fn phase() -> Phase {
 
 impl Known for Slo {
     const NAME: &'static str = "slo";
-    const HOLDS_WHEN: &'static str = "the percentiles of a phase keep their bounds, and enough calls succeed";
+    const HOLDS_WHEN: &'static str =
+        "the percentiles of a phase keep their bounds, and enough calls succeed";
     const EXAMPLE: &'static str = "slo: { phase: fault, p95: 200ms, success: 99% }";
 
     fn validate(&self) -> Result<(), String> {
-        let says_something = self.percentiles().next().is_some() || self.max.is_some() || self.success.is_some();
-        if says_something { Ok(()) } else { Err("give at least one of p50, p95, p99, max, success".to_owned()) }
+        let says_something =
+            self.percentiles().next().is_some() || self.max.is_some() || self.success.is_some();
+        if says_something {
+            Ok(())
+        } else {
+            Err("give at least one of p50, p95, p99, max, success".to_owned())
+        }
     }
 }
 
 impl Slo {
     fn percentiles(&self) -> impl Iterator<Item = Percentile> {
-        [(0.5, self.p50, "p50"), (0.95, self.p95, "p95"), (0.99, self.p99, "p99")]
-            .into_iter()
-            .filter_map(|(q, bound, name)| bound.map(|bound| Percentile { q, bound, name }))
+        [
+            (0.5, self.p50, "p50"),
+            (0.95, self.p95, "p95"),
+            (0.99, self.p99, "p99"),
+        ]
+        .into_iter()
+        .filter_map(|(q, bound, name)| bound.map(|bound| Percentile { q, bound, name }))
     }
 }
 
 impl Check for Slo {
     fn judge(&self, recording: &Recording) -> Vec<Verdict> {
         let view = View::new(recording);
-        let wanted = |call: &&Call| self.request.as_ref().is_none_or(|name| name.0 == view.class_name(call.class));
-        let calls: Vec<&Call> =
-            view.phase(self.phase).into_iter().flat_map(|mark| view.calls(mark)).filter(wanted).collect();
-        let whose = self.request.as_ref().map_or_else(|| "all calls".to_owned(), RequestName::to_string);
-        let claim = |what: &str| format!("{what} in the {} phase keeps its bound", self.phase.name());
-        let about = |what: &str| Verdict::about(Self::NAME, whose.clone(), claim(what)).exercised(calls.len(), "calls");
+        let wanted = |call: &&Call| {
+            self.request
+                .as_ref()
+                .is_none_or(|name| name.0 == view.class_name(call.class))
+        };
+        let calls: Vec<&Call> = view
+            .phase(self.phase)
+            .into_iter()
+            .flat_map(|mark| view.calls(mark))
+            .filter(wanted)
+            .collect();
+        let whose = self
+            .request
+            .as_ref()
+            .map_or_else(|| "all calls".to_owned(), RequestName::to_string);
+        let claim =
+            |what: &str| format!("{what} in the {} phase keeps its bound", self.phase.name());
+        let about = |what: &str| {
+            Verdict::about(Self::NAME, whose.clone(), claim(what)).exercised(calls.len(), "calls")
+        };
         let next = "compare the latency of each edge in this phase with the baseline";
 
         let mut verdicts = Vec::new();
@@ -77,15 +101,24 @@ impl Check for Slo {
             let (judged, verdict) = percentile.judge(&view, &calls, about(percentile.name));
             verdicts.push(match judged {
                 Judged::Holds => verdict.pass(),
-                Judged::Breaks(worst) => verdict.fail(format!("{worst} in the {} phase", self.phase.name()), next),
+                Judged::Breaks(worst) => {
+                    verdict.fail(format!("{worst} in the {} phase", self.phase.name()), next)
+                }
                 Judged::Unknown(why) => verdict.inconclusive(why).wants_more(self.phase),
             });
         }
         if let Some(max) = self.max {
-            verdicts.push(judge_slowest(&view, &calls, max, about("the slowest call"), next));
+            verdicts.push(judge_slowest(
+                &view,
+                &calls,
+                max,
+                about("the slowest call"),
+                next,
+            ));
         }
         if let Some(success) = self.success {
-            let verdict = self.judge_success(&view, &calls, success, about("the share of successes"));
+            let verdict =
+                self.judge_success(&view, &calls, success, about("the share of successes"));
             verdicts.push(verdict);
         }
         verdicts
@@ -93,15 +126,32 @@ impl Check for Slo {
 }
 
 /// The slowest call keeps its bound when every call is known to.
-fn judge_slowest(view: &View<'_>, calls: &[&Call], max: HumanDuration, verdict: Verdict, next: &str) -> Verdict {
+fn judge_slowest(
+    view: &View<'_>,
+    calls: &[&Call],
+    max: HumanDuration,
+    verdict: Verdict,
+    next: &str,
+) -> Verdict {
     let bound = nanos(max.0);
     let slowest = calls.iter().map(|call| view.latency(call)).max();
-    let verdict = verdict.measured(slowest.map_or_else(|| "-".to_owned(), time), format!("max ≤ {max}"));
-    let really_over = calls.iter().filter(|call| view.own_latency(call) > bound).count();
-    let unsettled = calls.iter().filter(|call| !view.has_settled(call, bound)).count();
+    let verdict = verdict.measured(
+        slowest.map_or_else(|| "-".to_owned(), time),
+        format!("max ≤ {max}"),
+    );
+    let really_over = calls
+        .iter()
+        .filter(|call| view.own_latency(call) > bound)
+        .count();
+    let unsettled = calls
+        .iter()
+        .filter(|call| !view.has_settled(call, bound))
+        .count();
     match slowest {
         None => verdict.inconclusive("there were no calls to judge"),
-        Some(_) if really_over > 0 => verdict.fail(format!("{really_over} calls took longer than {max}"), next),
+        Some(_) if really_over > 0 => {
+            verdict.fail(format!("{really_over} calls took longer than {max}"), next)
+        }
         Some(slowest) if slowest > bound => {
             verdict.inconclusive("calls were over the bound, but the machine stalled meanwhile")
         }
@@ -115,21 +165,42 @@ fn judge_slowest(view: &View<'_>, calls: &[&Call], max: HumanDuration, verdict: 
 impl Slo {
     /// A call that the end of the recording cut short may yet have succeeded, if it is no older
     /// than the slowest that ended; a failure must stand even then.
-    fn judge_success(&self, view: &View<'_>, calls: &[&Call], success: Percent, verdict: Verdict) -> Verdict {
+    fn judge_success(
+        &self,
+        view: &View<'_>,
+        calls: &[&Call],
+        success: Percent,
+        verdict: Verdict,
+    ) -> Verdict {
         let good = calls.iter().filter(|call| call.is_good()).count();
         let ended = calls.iter().filter(|call| call.end.is_some());
-        let slowest = ended.map(|call| view.latency(call)).max().unwrap_or_default();
-        let open = calls.iter().filter(|call| view.is_young(call, slowest)).count();
+        let slowest = ended
+            .map(|call| view.latency(call))
+            .max()
+            .unwrap_or_default();
+        let open = calls
+            .iter()
+            .filter(|call| view.is_young(call, slowest))
+            .count();
         let n = calls.len();
         let share = Percent((good as f64 / n.max(1) as f64 * 1e4).round() / 1e4);
         let verdict = verdict.measured(share.to_string(), format!("≥ {success}"));
         if calls.is_empty() {
-            return verdict.inconclusive("there were no calls to judge").wants_more(self.phase);
+            return verdict
+                .inconclusive("there were no calls to judge")
+                .wants_more(self.phase);
         }
-        match (stats::at_least(good, n, success.0), stats::at_least(good + open, n, success.0)) {
+        match (
+            stats::at_least(good, n, success.0),
+            stats::at_least(good + open, n, success.0),
+        ) {
             (Says::Holds, _) => verdict.pass(),
             (_, Says::Breaks) => verdict.fail(
-                format!("{} of {n} calls failed in the {} phase", n - good - open, self.phase.name()),
+                format!(
+                    "{} of {n} calls failed in the {} phase",
+                    n - good - open,
+                    self.phase.name()
+                ),
                 "look at the statuses of the failed calls and at the edges that failed with them",
             ),
             (Says::Breaks, _) => verdict
@@ -145,7 +216,9 @@ impl Slo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::hand_made::{BASELINE, Comes, HandMade, MS, NEVER, RECOVERY, S, bad, good, timed_out};
+    use crate::check::hand_made::{
+        BASELINE, Comes, HandMade, MS, NEVER, RECOVERY, S, bad, good, timed_out,
+    };
     use crate::record::Nanos;
 
     const OFTEN: Nanos = 10 * MS;
@@ -162,7 +235,12 @@ mod tests {
 
     #[test]
     fn it_says_something() {
-        assert!(serde_json::from_str::<Slo>("{}").unwrap().validate().is_err());
+        assert!(
+            serde_json::from_str::<Slo>("{}")
+                .unwrap()
+                .validate()
+                .is_err()
+        );
     }
 
     #[test]
@@ -179,7 +257,9 @@ mod tests {
     #[test]
     fn each_percentile_allows_its_share() {
         let made = baseline(good(10 * MS)).calls(0, BASELINE, 25 * OFTEN, good(S));
-        let verdicts = made.all_judged_by(&check(r#"{"p50": "100ms", "p95": "100ms", "p99": "100ms"}"#));
+        let verdicts = made.all_judged_by(&check(
+            r#"{"p50": "100ms", "p95": "100ms", "p99": "100ms"}"#,
+        ));
         verdicts[0].passes();
         verdicts[2].fails("p99");
     }
@@ -188,7 +268,10 @@ mod tests {
     fn a_phase_without_calls_is_not_judged() {
         let params = r#"{"p95": "1s", "max": "1s", "success": "99%"}"#;
         let made = [HandMade::order(), baseline(good(MS)).until(BASELINE.start)];
-        for verdict in made.into_iter().flat_map(|made| made.all_judged_by(&check(params))) {
+        for verdict in made
+            .into_iter()
+            .flat_map(|made| made.all_judged_by(&check(params)))
+        {
             verdict.is_open("no calls");
         }
     }
@@ -199,22 +282,35 @@ mod tests {
         baseline(good(100 * MS)).judged_by(&max).passes();
         let slow = baseline(good(MS)).call(0, 15 * S, good(150 * MS));
         slow.clone().judged_by(&max).fails("1 calls took longer");
-        slow.hiccup(15 * S + 50 * MS, 60 * MS).judged_by(&max).is_open("stalled");
+        slow.hiccup(15 * S + 50 * MS, 60 * MS)
+            .judged_by(&max)
+            .is_open("stalled");
     }
 
     #[test]
     fn a_call_that_was_not_seen_to_end_has_no_known_length() {
         let max = check(r#"{"max": "60s"}"#);
-        baseline(good(MS)).call(0, 15 * S, NEVER).judged_by(&max).is_open("open");
-        baseline(good(MS)).call(0, 15 * S, timed_out(S)).judged_by(&max).is_open("gave up");
+        baseline(good(MS))
+            .call(0, 15 * S, NEVER)
+            .judged_by(&max)
+            .is_open("open");
+        baseline(good(MS))
+            .call(0, 15 * S, timed_out(S))
+            .judged_by(&max)
+            .is_open("gave up");
     }
 
     #[test]
     fn enough_calls_succeed_or_too_few() {
         let success = check(r#"{"success": "95%"}"#);
         baseline(good(MS)).judged_by(&success).passes();
-        baseline(bad(MS)).judged_by(&success).fails("failed in the baseline phase");
-        baseline(good(MS)).calls(0, BASELINE, 18 * OFTEN, bad(MS)).judged_by(&success).is_open("do not decide");
+        baseline(bad(MS))
+            .judged_by(&success)
+            .fails("failed in the baseline phase");
+        baseline(good(MS))
+            .calls(0, BASELINE, 18 * OFTEN, bad(MS))
+            .judged_by(&success)
+            .is_open("do not decide");
     }
 
     #[test]
@@ -229,6 +325,8 @@ mod tests {
     #[test]
     fn calls_that_never_ended_have_failed() {
         let success = check(r#"{"success": "95%"}"#);
-        baseline(NEVER).judged_by(&success).fails("failed in the baseline phase");
+        baseline(NEVER)
+            .judged_by(&success)
+            .fails("failed in the baseline phase");
     }
 }

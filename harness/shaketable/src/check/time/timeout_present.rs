@@ -32,7 +32,8 @@ fn within() -> HumanDuration {
 
 impl Known for TimeoutPresent {
     const NAME: &'static str = "timeout_present";
-    const HOLDS_WHEN: &'static str = "the caller gives up on a hung edge by itself, within the bound";
+    const HOLDS_WHEN: &'static str =
+        "the caller gives up on a hung edge by itself, within the bound";
     const EXAMPLE: &'static str = "timeout_present: { within: 5s }";
     const TIMED: bool = false;
 }
@@ -49,11 +50,19 @@ impl Check for TimeoutPresent {
             None => view.faulted_edges().into_iter().filter(hung).collect(),
         };
         if edges.is_empty() {
-            let about = self.edge.as_ref().map_or_else(|| "-".to_owned(), EdgeName::to_string);
+            let about = self
+                .edge
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), EdgeName::to_string);
             let verdict = Verdict::about(Self::NAME, about, CLAIM).measured("-", self.bound());
-            return vec![verdict.inconclusive("this experiment hangs no edge: add the fault `hang: true`")];
+            return vec![
+                verdict.inconclusive("this experiment hangs no edge: add the fault `hang: true`"),
+            ];
         }
-        edges.into_iter().map(|edge| self.judge_edge(&view, edge)).collect()
+        edges
+            .into_iter()
+            .map(|edge| self.judge_edge(&view, edge))
+            .collect()
     }
 }
 
@@ -80,14 +89,29 @@ impl Leavers {
         let recording = view.recording;
         let left = |(index, call): (usize, &Call)| {
             let at = call.end.filter(|_| call.outcome == Outcome::TimedOut)?;
-            Some(Left { at, since: call.sent, call: Some(index) })
+            Some(Left {
+                at,
+                since: call.sent,
+                call: Some(index),
+            })
         };
         let clients = recording.calls.iter().enumerate().filter_map(left);
         let caller = &recording.edges[edge].caller;
-        let into_it = recording.edges.iter().zip(&recording.seen).filter(|(edge, _)| edge.callee == *caller);
-        let callers = into_it.flat_map(|(_, seen)| &seen.exchanges).filter(|exchange| gave_up(exchange)).filter_map(
-            |exchange| Some(Left { at: exchange.end?, since: exchange.start, call: view.call_of(exchange) }),
-        );
+        let into_it = recording
+            .edges
+            .iter()
+            .zip(&recording.seen)
+            .filter(|(edge, _)| edge.callee == *caller);
+        let callers = into_it
+            .flat_map(|(_, seen)| &seen.exchanges)
+            .filter(|exchange| gave_up(exchange))
+            .filter_map(|exchange| {
+                Some(Left {
+                    at: exchange.end?,
+                    since: exchange.start,
+                    call: view.call_of(exchange),
+                })
+            });
         let mut all: Vec<Left> = clients.chain(callers).collect();
         all.sort_unstable_by_key(|left| left.at);
         Self(all)
@@ -96,17 +120,90 @@ impl Leavers {
     /// Whether one of them made the caller drop an exchange: it left in the 100 ms before, had
     /// been waiting since before the exchange began, and is not known to be another call's.
     fn made_it_end(&self, exchange: &Exchange, end: Nanos, call: Option<usize>) -> bool {
-        let from = self.0.partition_point(|left| left.at.saturating_add(100_000_000) < end);
+        let from = self
+            .0
+            .partition_point(|left| left.at.saturating_add(100_000_000) < end);
         let fits = |left: &Left| {
-            left.since <= exchange.start && (left.call.is_none() || call.is_none() || left.call == call)
+            left.since <= exchange.start
+                && (left.call.is_none() || call.is_none() || left.call == call)
         };
-        self.0[from..].iter().take_while(|left| left.at <= end.saturating_add(5_000_000)).any(fits)
+        self.0[from..]
+            .iter()
+            .take_while(|left| left.at <= end.saturating_add(5_000_000))
+            .any(fits)
     }
 }
 
 /// Whether a target was dying at this moment; its end is noticed only a little later.
 fn somebody_died(recording: &Recording, moment: Nanos) -> bool {
-    recording.deaths.iter().any(|death| death.at <= moment.saturating_add(1_000_000_000))
+    recording
+        .deaths
+        .iter()
+        .any(|death| death.at <= moment.saturating_add(1_000_000_000))
+}
+
+/// How long the caller of an edge waited in the hung exchanges: until it gave up, or at least until
+/// we looked away.
+#[derive(Default)]
+struct Patience {
+    /// Sorted.
+    gave_up_after: Vec<Nanos>,
+    longest_wait: Nanos,
+    /// Give-ups beyond the bound.
+    too_late: usize,
+    /// Exchanges that were open beyond the bound.
+    never: usize,
+    hung: usize,
+}
+
+impl Patience {
+    fn of(view: &View<'_>, edge: usize, within: Nanos) -> Self {
+        let recording = view.recording;
+        let hanging: BTreeSet<u16> = view
+            .faults_on(edge)
+            .filter(|f| f.hang.is_some())
+            .map(|f| f.number)
+            .collect();
+        let exchanges = recording
+            .seen
+            .get(edge)
+            .into_iter()
+            .flat_map(|seen| &seen.exchanges);
+        let leavers = Leavers::above(view, edge);
+        let mut patience = Self::default();
+        for exchange in exchanges.filter(|e| e.fault.is_some_and(|fault| hanging.contains(&fault)))
+        {
+            patience.hung += 1;
+            let end = exchange.end.unwrap_or(recording.end);
+            let waited = end.saturating_sub(exchange.start);
+            // What the machine itself stalled is not the caller's patience.
+            let beyond = waited.saturating_sub(view.stalled(exchange.start, end)) > within;
+            let by_itself = gave_up(exchange)
+                && !leavers.made_it_end(exchange, end, view.call_of(exchange))
+                && !somebody_died(recording, end);
+            if by_itself {
+                patience.gave_up_after.push(waited);
+                patience.too_late += usize::from(beyond);
+            } else {
+                patience.longest_wait = patience.longest_wait.max(waited);
+                patience.never += usize::from(beyond);
+            }
+        }
+        patience.gave_up_after.sort_unstable();
+        patience
+    }
+
+    /// The latest give-up; 0 if there was none.
+    fn latest(&self) -> Nanos {
+        self.gave_up_after.last().copied().unwrap_or_default()
+    }
+
+    /// Some exchanges waited far longer than those that were given up: they may come by another
+    /// way, one that has no timeout.
+    fn is_mixed(&self) -> bool {
+        let latest = self.latest();
+        self.longest_wait > latest.saturating_add(latest / 2).saturating_add(NOISE)
+    }
 }
 
 impl TimeoutPresent {
@@ -115,88 +212,73 @@ impl TimeoutPresent {
     }
 
     fn judge_edge(&self, view: &View<'_>, edge: usize) -> Verdict {
-        let recording = view.recording;
-        let name = &recording.edges[edge];
-        let within = nanos(self.within.0);
-        let hanging: BTreeSet<u16> = view.faults_on(edge).filter(|f| f.hang.is_some()).map(|f| f.number).collect();
-        let exchanges = recording.seen.get(edge).into_iter().flat_map(|seen| &seen.exchanges);
-        let hung: Vec<_> = exchanges.filter(|e| e.fault.is_some_and(|fault| hanging.contains(&fault))).collect();
-
-        let leavers = Leavers::above(view, edge);
-        // How long each caller waited: until it gave up, or at least until we looked away. What the
-        // machine itself stalled is not the caller's patience.
-        let mut gave_up_after: Vec<Nanos> = Vec::new();
-        let mut still_waiting: Vec<Nanos> = Vec::new();
-        let (mut too_late, mut never) = (0, 0);
-        for exchange in &hung {
-            let end = exchange.end.unwrap_or(recording.end);
-            let waited = end.saturating_sub(exchange.start);
-            let beyond = waited.saturating_sub(view.stalled(exchange.start, end)) > within;
-            let by_itself = gave_up(exchange)
-                && !leavers.made_it_end(exchange, end, view.call_of(exchange))
-                && !somebody_died(recording, end);
-            if by_itself {
-                gave_up_after.push(waited);
-                too_late += usize::from(beyond);
-            } else {
-                still_waiting.push(waited);
-                never += usize::from(beyond);
-            }
-        }
-        gave_up_after.sort_unstable();
-        let longest_wait = still_waiting.iter().copied().max().unwrap_or_default();
-        let latest = gave_up_after.last().copied().unwrap_or_default();
-
-        let tried: Vec<&str> = view.faults_on(edge).filter_map(|f| f.hang.as_deref()).collect();
-        let untried: Vec<&str> = Hang::ALL.iter().map(|hang| hang.name()).filter(|hang| !tried.contains(hang)).collect();
+        let name = &view.recording.edges[edge];
+        let patience = Patience::of(view, edge, nanos(self.within.0));
+        let tried: Vec<&str> = view
+            .faults_on(edge)
+            .filter_map(|f| f.hang.as_deref())
+            .collect();
+        let untried: Vec<&str> = Hang::ALL
+            .iter()
+            .map(|hang| hang.name())
+            .filter(|hang| !tried.contains(hang))
+            .collect();
         let mut verdict = Verdict::about(Self::NAME, name.to_string(), CLAIM)
-            .exercised(hung.len(), "hung exchanges")
+            .exercised(patience.hung, "hung exchanges")
             .evidence(format!("tried: {}", tried.join(", ")));
         if !untried.is_empty() {
             verdict = verdict.evidence(format!("not tried: {}", untried.join(", ")));
         }
-        if !gave_up_after.is_empty() {
-            let fastest = gave_up_after[0];
+        if let [fastest, ..] = patience.gave_up_after[..] {
             verdict = verdict.evidence(format!(
                 "{} gave up {} to {} after the exchange began",
                 name.caller,
                 time(fastest),
-                time(latest)
+                time(patience.latest())
             ));
         }
+        self.decide(&patience, name, verdict)
+    }
 
-        let next = format!("give {}'s client for {} a timeout per attempt, well below its own callers'", name.caller, name.callee);
-        if hung.is_empty() {
-            verdict.measured("-", self.bound()).inconclusive(format!("no exchange on {name} met the hang"))
-        } else if never > 0 {
-            let kept = format!("{} kept {never} exchanges open for up to {}", name.caller, time(longest_wait));
-            verdict
-                .measured(format!("none within {}", time(longest_wait)), self.bound())
-                .fail(format!("no timeout on {name}: {kept} and never gave up"), next)
-        } else if too_late > 0 {
-            verdict
-                .measured(time(latest), self.bound())
-                .fail(format!("{} gives up on {}, but only after {}", name.caller, name.callee, time(latest)), next)
-        } else if gave_up_after.is_empty() {
-            verdict
-                .measured(format!("none within {}", time(longest_wait)), self.bound())
-                .inconclusive(format!("the hang lasted {}, the bound is {}: hang for longer", time(longest_wait), self.within))
-                .wants_more(Phase::Fault)
-        } else if longest_wait > latest.saturating_add(latest / 2).saturating_add(NOISE) {
-            // Those may come by another way than those that gave up, one that has no timeout.
-            verdict
-                .measured(format!("{}, but some none within {}", time(latest), time(longest_wait)), self.bound())
+    fn decide(&self, patience: &Patience, name: &EdgeName, verdict: Verdict) -> Verdict {
+        let (caller, callee) = (&name.caller, &name.callee);
+        let (latest, longest) = (time(patience.latest()), time(patience.longest_wait));
+        let next = format!(
+            "give {caller}'s client for {callee} a timeout per attempt, well below its own callers'"
+        );
+        let measured = |text: String| verdict.measured(text, self.bound());
+        if patience.hung == 0 {
+            measured("-".to_owned()).inconclusive(format!("no exchange on {name} met the hang"))
+        } else if patience.never > 0 {
+            let never = patience.never;
+            measured(format!("none within {longest}")).fail(
+                format!("no timeout on {name}: {caller} kept {never} exchanges open for up to {longest} and never gave up"),
+                next,
+            )
+        } else if patience.too_late > 0 {
+            measured(latest.clone()).fail(
+                format!("{caller} gives up on {callee}, but only after {latest}"),
+                next,
+            )
+        } else if patience.gave_up_after.is_empty() {
+            measured(format!("none within {longest}"))
                 .inconclusive(format!(
-                    "some exchanges waited {} without an end, far longer than the latest give-up: hang for longer than the bound",
-                    time(longest_wait)
+                    "the hang lasted {longest}, the bound is {}: hang for longer",
+                    self.within
                 ))
                 .wants_more(Phase::Fault)
-        } else if latest > within {
-            verdict
-                .measured(time(latest), self.bound())
-                .inconclusive(format!("the latest give-up came after {}, while this machine stalled", time(latest)))
+        } else if patience.is_mixed() {
+            measured(format!("{latest}, but some none within {longest}"))
+                .inconclusive(format!(
+                    "some exchanges waited {longest} without an end, far longer than the latest give-up: hang for longer than the bound"
+                ))
+                .wants_more(Phase::Fault)
+        } else if patience.latest() > nanos(self.within.0) {
+            measured(latest.clone()).inconclusive(format!(
+                "the latest give-up came after {latest}, while this machine stalled"
+            ))
         } else {
-            verdict.measured(time(latest), self.bound()).pass()
+            measured(latest).pass()
         }
     }
 }
@@ -208,14 +290,23 @@ mod tests {
     use crate::record::Ended;
 
     fn check() -> TimeoutPresent {
-        TimeoutPresent { edge: None, within: HumanDuration(Duration::from_secs(2)) }
+        TimeoutPresent {
+            edge: None,
+            within: HumanDuration(Duration::from_secs(2)),
+        }
     }
 
     /// `order -> inventory` hangs; an exchange each 100 ms that its caller closes after so long.
     fn gives_up_after(length: Nanos) -> HandMade {
         HandMade::order()
             .hang(0)
-            .exchanges(0, FAULT.start..FAULT.end - 3 * S, 100 * MS, length, Ended::Caller)
+            .exchanges(
+                0,
+                FAULT.start..FAULT.end - 3 * S,
+                100 * MS,
+                length,
+                Ended::Caller,
+            )
             .all_hit(0, &FAULT, 0)
     }
 
@@ -228,7 +319,9 @@ mod tests {
     fn a_caller_that_gives_up_in_time_passes_up_to_the_bound_itself() {
         gives_up_after(S).judged_by(&check()).passes();
         gives_up_after(2 * S).judged_by(&check()).passes();
-        gives_up_after(2 * S + 1).judged_by(&check()).fails("only after");
+        gives_up_after(2 * S + 1)
+            .judged_by(&check())
+            .fails("only after");
     }
 
     #[test]
@@ -241,13 +334,23 @@ mod tests {
 
     #[test]
     fn a_caller_that_still_waits_when_the_recording_ends_fails() {
-        let made = HandMade::order().hang(0).exchange(0, 21 * S, None, Ended::Open).hit(0, 0);
-        made.until(25 * S).judged_by(&check()).fails("kept 1 exchanges open for up to 4s");
+        let made = HandMade::order()
+            .hang(0)
+            .exchange(0, 21 * S, None, Ended::Open)
+            .hit(0, 0);
+        made.until(25 * S)
+            .judged_by(&check())
+            .fails("kept 1 exchanges open for up to 4s");
     }
 
     #[test]
     fn a_hang_shorter_than_the_bound_says_nothing() {
-        let made = and_one(HandMade::order().hang(0), FAULT.end - S, FAULT.end, Ended::Fault);
+        let made = and_one(
+            HandMade::order().hang(0),
+            FAULT.end - S,
+            FAULT.end,
+            Ended::Fault,
+        );
         let verdict = made.judged_by(&check());
         verdict.is_open("hang for longer");
         assert_eq!(verdict.wants_more, Some(Phase::Fault));
@@ -255,20 +358,39 @@ mod tests {
 
     #[test]
     fn what_no_hang_met_is_not_judged() {
-        HandMade::order().judged_by(&check()).is_open("hangs no edge");
-        HandMade::order().fault(0).judged_by(&check()).is_open("hangs no edge");
-        HandMade::order().hang(0).judged_by(&check()).is_open("no exchange");
-        let unhit = HandMade::order().hang(0).exchanges(0, FAULT, S, S, Ended::Caller);
+        HandMade::order()
+            .judged_by(&check())
+            .is_open("hangs no edge");
+        HandMade::order()
+            .fault(0)
+            .judged_by(&check())
+            .is_open("hangs no edge");
+        HandMade::order()
+            .hang(0)
+            .judged_by(&check())
+            .is_open("no exchange");
+        let unhit = HandMade::order()
+            .hang(0)
+            .exchanges(0, FAULT, S, S, Ended::Caller);
         unhit.judged_by(&check()).is_open("no exchange");
-        let elsewhere = TimeoutPresent { edge: Some("a -> b".parse().unwrap()), ..check() };
-        gives_up_after(S).judged_by(&elsewhere).is_open("hangs no edge");
+        let elsewhere = TimeoutPresent {
+            edge: Some("a -> b".parse().unwrap()),
+            ..check()
+        };
+        gives_up_after(S)
+            .judged_by(&elsewhere)
+            .is_open("hangs no edge");
     }
 
     #[test]
     fn each_hung_edge_has_its_own_verdict() {
         let made = HandMade::new(&["a -> b", "a -> c"]).hang(0).hang(1);
-        let made = made.exchanges(0, FAULT.start..25 * S, S, S, Ended::Caller).all_hit(0, &FAULT, 0);
-        let made = made.exchange(1, 21 * S, Some(FAULT.end), Ended::Fault).hit(1, 0);
+        let made = made
+            .exchanges(0, FAULT.start..25 * S, S, S, Ended::Caller)
+            .all_hit(0, &FAULT, 0);
+        let made = made
+            .exchange(1, 21 * S, Some(FAULT.end), Ended::Fault)
+            .hit(1, 0);
         let verdicts = made.all_judged_by(&check());
         verdicts[0].passes();
         verdicts[1].fails("no timeout on a -> c");
@@ -279,7 +401,12 @@ mod tests {
         let mut made = HandMade::order().hang(0);
         for i in 0..20 {
             let at = FAULT.start + i * 100 * MS;
-            made = and_one(made.call(0, at, timed_out(S)), at + MS, at + S + MS, Ended::Caller);
+            made = and_one(
+                made.call(0, at, timed_out(S)),
+                at + MS,
+                at + S + MS,
+                Ended::Caller,
+            );
         }
         made.judged_by(&check()).is_open("hang for longer");
     }
@@ -324,12 +451,17 @@ mod tests {
     fn a_caller_that_died_did_not_give_up() {
         let made = HandMade::order().hang(0).death("order", 21 * S + 30 * MS);
         let made = and_one(made, 20 * S, 21 * S, Ended::Caller);
-        made.until(21 * S + 40 * MS).judged_by(&check()).is_open("hang for longer");
+        made.until(21 * S + 40 * MS)
+            .judged_by(&check())
+            .is_open("hang for longer");
     }
 
     #[test]
     fn one_path_with_a_timeout_does_not_stand_for_one_without() {
-        let long = TimeoutPresent { edge: None, within: HumanDuration(Duration::from_secs(20)) };
+        let long = TimeoutPresent {
+            edge: None,
+            within: HumanDuration(Duration::from_secs(20)),
+        };
         gives_up_after(S).judged_by(&long).passes();
         let verdict = and_one(gives_up_after(S), 21 * S, FAULT.end, Ended::Fault).judged_by(&long);
         verdict.is_open("waited");
@@ -350,13 +482,23 @@ mod tests {
         late.judged_by(&check()).fails("only after");
         stalled.judged_by(&check()).is_open("stalled");
 
-        let made = and_one(gives_up_after(S), FAULT.end - 2 * S - 100 * MS, FAULT.end, Ended::Fault);
+        let made = and_one(
+            gives_up_after(S),
+            FAULT.end - 2 * S - 100 * MS,
+            FAULT.end,
+            Ended::Fault,
+        );
         made.clone().judged_by(&check()).fails("never gave up");
-        made.hiccup(FAULT.end - S, 200 * MS).judged_by(&check()).is_open("waited");
+        made.hiccup(FAULT.end - S, 200 * MS)
+            .judged_by(&check())
+            .is_open("waited");
     }
 
     #[test]
     fn a_client_that_never_left_changes_nothing() {
-        gives_up_after(S).calls(0, FAULT, S, NEVER).judged_by(&check()).passes();
+        gives_up_after(S)
+            .calls(0, FAULT, S, NEVER)
+            .judged_by(&check())
+            .passes();
     }
 }
