@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use shaketable::launch::{Exit, Ready, last_lines, start};
 
-use crate::stage::{SERVER, Stage, keeper};
+use crate::stage::{Stage, keeper};
+use crate::target::target;
 
 #[tokio::test]
 async fn by_http() {
     let stage = Stage::new();
-    let mut spec = stage.spec(["python3", "-c", SERVER]);
+    let mut spec = stage.spec([&target(), "server"]);
     spec.ready = Ready::Http("/healthz".into());
     let running = stage.start(&spec).await.unwrap();
     assert_eq!(running.name(), "order");
@@ -31,7 +32,7 @@ async fn by_http() {
 #[tokio::test]
 async fn by_tcp() {
     let stage = Stage::new();
-    let mut spec = stage.spec(["python3", "-c", SERVER]);
+    let mut spec = stage.spec([&target(), "server"]);
     spec.ready = Ready::Tcp;
     stage.start(&spec).await.unwrap().stop().await;
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use shaketable::launch::{CommandEnd, Exit, LaunchError, last_lines};
 
-use crate::stage::{FAMILY, PATIENCE, Stage, alive};
+use crate::stage::{PATIENCE, Stage, alive};
+use crate::target::target;
 
 #[tokio::test]
 async fn a_command_succeeds() {
@@ -43,8 +44,9 @@ async fn a_missing_command() {
 #[tokio::test]
 async fn a_command_that_takes_too_long_is_killed_with_all_it_started() {
     let stage = Stage::new();
+    let family = [&target(), "family"];
     let (error, family) = tokio::join!(
-        stage.run(&["python3", "-c", FAMILY], Duration::from_secs(3)),
+        stage.run(&family, Duration::from_secs(3)),
         stage.family()
     );
     let error = error.unwrap_err();

@@ -14,3 +14,5 @@ mod ports;
 mod stage;
 #[cfg(target_os = "linux")]
 mod surviving;
+#[path = "../support/target.rs"]
+mod target;

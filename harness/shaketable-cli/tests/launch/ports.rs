@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use shaketable::launch::{LaunchError, Ready};
 
-use crate::stage::{SERVER, Stage, eventually};
+use crate::stage::{Stage, eventually};
+use crate::target::target;
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
@@ -19,7 +20,7 @@ fn free_port() -> u16 {
 #[tokio::test]
 async fn a_fixed_port_is_used() {
     let stage = Stage::new();
-    let mut spec = stage.spec(["python3", "-c", SERVER]);
+    let mut spec = stage.spec([&target(), "server"]);
     spec.port = Some(free_port());
     spec.ready = Ready::Tcp;
     let running = stage.start(&spec).await.unwrap();
@@ -95,10 +96,10 @@ async fn a_race_that_is_always_lost_is_given_up() {
 #[tokio::test]
 async fn a_stranger_on_the_port_is_not_taken_for_the_service() {
     let stage = Stage::new();
-    let script = "if mkdir first; then echo $PORT > port.new; mv port.new port; exec sleep 600; fi; exec python3 -c \"$SERVER\"";
+    let script = "if mkdir first; then echo $PORT > port.new; mv port.new port; exec sleep 600; fi; exec \"$TARGET\" server";
     let mut spec = stage.spec(["sh", "-c", ""]);
     spec.argv[2] = script.replace('$', "$$");
-    spec.env = vec![("SERVER".into(), SERVER.into())];
+    spec.env = vec![("TARGET".into(), target())];
     spec.ready = Ready::Tcp;
     spec.grace = Duration::from_secs(1);
     let stranger = async {

@@ -14,42 +14,7 @@ use shaketable::launch::{
 /// How long anything that is bound to happen may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An HTTP server that answers 503 twice before it answers 200.
-pub(crate) const SERVER: &str = r#"
-import http.server, os, sys
-class Handler(http.server.BaseHTTPRequestHandler):
-    seen = 0
-    def do_GET(self):
-        Handler.seen += 1
-        self.send_response(200 if self.path == "/healthz" and Handler.seen > 2 else 503)
-        self.end_headers()
-    def log_message(self, *args): pass
-server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
-print("listening on", server.server_port, flush=True)
-server.serve_forever()
-"#;
-
-/// Writes its own pid, a grandchild's and a daemon's; none of them heeds SIGTERM.
-pub(crate) const FAMILY: &str = r#"
-import os, signal, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-def live(name):
-    with open(name + ".new", "w") as file: file.write(str(os.getpid()))
-    os.rename(name + ".new", name)
-    while True: time.sleep(3600)
-if os.fork() == 0: live("child.pid")
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0: live("daemon.pid")
-    os._exit(0)
-os.wait()
-while not (os.path.exists("child.pid") and os.path.exists("daemon.pid")): time.sleep(0.005)
-print("family complete", flush=True)
-live("target.pid")
-"#;
-
-/// The files that [`FAMILY`] writes.
+/// The files that the target `family` writes.
 pub(crate) const MEMBERS: [&str; 3] = ["target.pid", "child.pid", "daemon.pid"];
 
 /// One case's directory.

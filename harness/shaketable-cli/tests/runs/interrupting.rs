@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 
 use crate::stage::{Done, Going, Stage, verdicts};
 use crate::suites::{TINY, long_fault, tiny_with};
+use crate::target::target;
 
 /// What the harness promises for its own sudden death.
 const PROMISE: Duration = Duration::from_secs(2);
@@ -120,13 +121,8 @@ fn ctrl_c_while_a_target_gets_ready() {
 #[test]
 fn ctrl_c_while_the_first_call_hangs() {
     let stage = Stage::new();
-    let mute = "import os, socket\n\
-                server = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))\n\
-                print('ready', flush=True)\n\
-                held = []\n\
-                while True:\n    held.append(server.accept()); print('held', flush=True)\n";
-    stage.write("mute.py", mute);
-    let suite = tiny_with("{ run: python3 mute.py, ready: { log: ready } }");
+    let mute = format!("{{ run: [{:?}, mute], ready: {{ log: ready }} }}", target());
+    let suite = tiny_with(&mute);
     let mut going = stage.start(stage.run_command(&suite, &[]));
     let log = stage.out().join("nothing-wrong").join("shop.log");
     going.until(|| std::fs::read_to_string(&log).is_ok_and(|log| log.contains("held")));

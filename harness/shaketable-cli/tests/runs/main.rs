@@ -18,4 +18,6 @@ mod red_and_green;
 mod selecting;
 mod stage;
 mod suites;
+#[path = "../support/target.rs"]
+mod target;
 mod unreached;

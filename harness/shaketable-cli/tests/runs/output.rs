@@ -76,5 +76,5 @@ fn without_a_terminal_each_phase_is_a_line() {
         assert_eq!(done.stderr.matches(&line).count(), 1, "{phase}: {done}");
     }
     assert!(!done.stderr.contains('\r'), "{done}");
-    done.says("PASS nothing wrong: no faults;");
+    done.says("PASS nothing wrong: no faults\n");
 }

@@ -283,10 +283,10 @@ impl<'a> Phases<'a> {
                 which: entry.which.clone(),
                 probability: entry.probability,
             };
-            // Injecting only shuts doors, which cannot fail; opening them again can.
-            let Ok((number, from)) = lab.proxies[edge].inject(rule).await else {
-                continue;
-            };
+            // A fault that could not be injected is one that nothing will have met.
+            let injected = lab.proxies[edge].inject(rule).await;
+            let (number, from) =
+                injected.unwrap_or_else(|_| (u16::MAX, self.witnesses.clock.now()));
             let mark = FaultMark {
                 edge,
                 number,

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use shaketable_faults::Protocol;
 use shaketable_faults::observe::Clock;
 use shaketable_faults::plane::{Plane, PlaneError, Proxy};
 use tokio::task::JoinSet;
@@ -206,7 +207,7 @@ impl Lab {
             .iter()
             .zip(&self.proxies)
             .filter(move |(edge, _)| edge.name.caller == service)
-            .map(|(edge, proxy)| (edge.variable.clone(), format!("http://{}", proxy.address())))
+            .map(|(edge, proxy)| (edge.variable.clone(), url(edge.protocol, proxy.address())))
     }
 
     fn spec(&self, service: &Service, edges: &[Edge], setting: &Setting) -> ServiceSpec {
@@ -311,6 +312,14 @@ async fn commands(
         .await?;
     }
     Ok(())
+}
+
+/// An address as callers expect it: a URL, or host and port where bytes are spoken.
+fn url(protocol: Protocol, address: SocketAddr) -> String {
+    match protocol {
+        Protocol::Auto | Protocol::Http => format!("http://{address}"),
+        Protocol::Tcp => address.to_string(),
+    }
 }
 
 /// Waits until a service that is said to be running takes a connection.

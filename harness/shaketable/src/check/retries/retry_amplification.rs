@@ -174,7 +174,7 @@ impl Found {
         if let Some(bound) = bounds.per_call {
             let least = attempts.least;
             wanted.push(format!("≤ {bound} a call"));
-            measured.push(format!("{least:.1} a call"));
+            measured.push(format!("{least:.2} a call"));
             verdict = verdict.evidence(format!(
                 "attempts for one call: {least:.2} ({})",
                 attempts.how

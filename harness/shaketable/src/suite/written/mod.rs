@@ -149,7 +149,8 @@ pub(super) struct Ready {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Call {
-    /// The caller's environment variable in which it finds the address to call.
+    /// The caller's environment variable in which it finds whom to call: `http://HOST:PORT`, or
+    /// `HOST:PORT` where the protocol is `tcp`.
     pub(super) env: VariableName,
     /// What is spoken; each connection's first bytes tell when it is left out.
     #[serde(default)]
