@@ -45,10 +45,7 @@ async fn a_missing_command() {
 async fn a_command_that_takes_too_long_is_killed_with_all_it_started() {
     let stage = Stage::new();
     let family = [&target(), "family"];
-    let (error, family) = tokio::join!(
-        stage.run(&family, Duration::from_secs(3)),
-        stage.family()
-    );
+    let (error, family) = tokio::join!(stage.run(&family, Duration::from_secs(3)), stage.family());
     let error = error.unwrap_err();
     let LaunchError::CommandFailed { end, .. } = &error else {
         panic!("{error:?}")
