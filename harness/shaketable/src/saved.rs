@@ -161,10 +161,7 @@ fn judge_experiment(
     let faults = recording
         .faults
         .iter()
-        .map(|fault| match recording.edges.get(fault.edge) {
-            Some(edge) => format!("{} on {edge}", fault.says),
-            None => fault.says.clone(),
-        });
+        .map(|fault| recording.fault_text(fault));
     let ready = recording
         .services
         .iter()

@@ -255,14 +255,6 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// How a fault and its edge read in a sentence: `latency 3s on order -> inventory`.
-    pub fn fault_text(&self, fault: &FaultMark) -> String {
-        match self.recording.edges.get(fault.edge) {
-            Some(edge) => format!("{} on {edge}", fault.says),
-            None => fault.says.clone(),
-        }
-    }
-
     /// The 99th percentile of how late calls were sent in a phase.
     pub fn lateness(&self, mark: PhaseMark) -> Nanos {
         let mut late: Vec<u64> = self

@@ -1,13 +1,13 @@
 //! The recording, gathered from whoever saw something.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use shaketable_faults::observe::Clock;
 use tokio::task::JoinSet;
 
 use super::stalls::{HiccupMeter, StarvationMeter};
 use super::start::Lab;
+use crate::check::view::nanos;
 use crate::event::{Event, Events};
 use crate::launch::last_lines;
 use crate::load::Engine;
@@ -134,9 +134,4 @@ impl Witnesses<'_> {
             interrupted,
         }
     }
-}
-
-/// A duration in the recording's unit.
-pub(super) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

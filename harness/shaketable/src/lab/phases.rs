@@ -10,9 +10,10 @@ use shaketable_faults::observe::Nanos;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::collect::{Witnesses, nanos};
+use super::collect::Witnesses;
 use super::survey::survey;
 use crate::check::State;
+use crate::check::view::nanos;
 use crate::event::{Event, Events};
 use crate::judge::judge;
 use crate::record::{FaultMark, Phase, PhaseMark, Recording};

@@ -219,3 +219,13 @@ pub struct Recording {
     /// Whether it was ended early by the user.
     pub interrupted: bool,
 }
+
+impl Recording {
+    /// How a fault and its edge read in a sentence: `latency 3s on order -> inventory`.
+    pub fn fault_text(&self, fault: &FaultMark) -> String {
+        match self.edges.get(fault.edge) {
+            Some(edge) => format!("{} on {edge}", fault.says),
+            None => fault.says.clone(),
+        }
+    }
+}
