@@ -177,9 +177,10 @@ impl Conn {
         Some(drawn.len() - 1)
     }
 
-    /// Bytes of the caller have come by; says whether that may change what is done.
-    pub(crate) fn caller_sent(&self, bytes: &[u8]) -> bool {
-        let before = self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    /// Bytes of the caller have come by, `n` of them (`bytes` may be empty where there is no rule);
+    /// says whether that may change what is done.
+    pub(crate) fn caller_sent(&self, n: usize, bytes: &[u8]) -> bool {
+        let before = self.sent.fetch_add(n as u64, Ordering::Relaxed);
         if self.edge.version.load(Ordering::Acquire) & 1 == 0 {
             return false;
         }

@@ -250,7 +250,8 @@ impl Edge {
         Arc::clone(&lock(&self.active))
     }
 
-    fn has_rules(&self) -> bool {
+    /// Whether there is any rule.
+    pub(crate) fn has_rules(&self) -> bool {
         self.version.load(Ordering::Acquire) & 1 == 1
     }
 

@@ -108,6 +108,16 @@ impl Socket {
         Self::Plain(stream)
     }
 
+    /// The TCP connection, where its bytes are those that are spoken.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "other kinds of sockets will have none"
+    )]
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        let Self::Plain(stream) = self;
+        Some(stream)
+    }
+
     /// The two directions, to be used at the same time.
     pub(crate) fn split(&mut self) -> (ReadSide<'_>, WriteSide<'_>) {
         match self {

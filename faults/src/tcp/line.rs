@@ -9,17 +9,20 @@ use std::time::Instant;
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
 
+use super::splice::{Pipe, Spliced};
 use crate::dice::Dice;
 use crate::fault::Break;
 use crate::fault::flow::{Flow, Stop, Then};
 use crate::pace::{Next, Pace};
 use crate::timer::Alarm;
-use crate::wire::{AHEAD_MAX, Gone, Socket, poll_read};
+use crate::wire::{AHEAD_MAX, Gone, READ_MAX, Socket, poll_read};
 
 /// How much a delay line holds at most; a longer line would be throttled by it.
 const HELD_MAX: usize = 64 * 1024 * 1024;
 /// The type of the record that begins a TLS connection (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
+/// So many full reads in a row are bulk.
+const BULK: u32 = 4;
 /// How many pieces it holds at most.
 const PIECES_MAX: usize = 64 * 1024;
 
@@ -61,6 +64,10 @@ pub(super) struct Line {
     fell: bool,
     /// Whether the first byte that a fault saw began a TLS handshake.
     begins: Option<bool>,
+    /// How many reads in a row have filled the buffer.
+    full_reads: u32,
+    /// What bulk bytes go through.
+    pipe: Option<Pipe>,
 }
 
 impl Line {
@@ -76,6 +83,8 @@ impl Line {
             lost: None,
             fell: false,
             begins: None,
+            full_reads: 0,
+            pipe: None,
         };
         if !ahead.is_empty() {
             let now = Instant::now();
@@ -110,14 +119,15 @@ impl Line {
         None
     }
 
-    /// Moves what can be moved. `came` is told of the bytes that came, and says whether that may
-    /// change what is done; `went` is told how many went.
+    /// Moves what can be moved; `free`: nobody has to see the bytes. `came` is told how many bytes
+    /// came, and which if they were seen, and says whether that may change what is done; `went` is
+    /// told how many went.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         (from, to): (&mut Socket, &mut Socket),
-        flow: &Flow,
-        came: &mut impl FnMut(&[u8]) -> bool,
+        (flow, free): (&Flow, bool),
+        came: &mut impl FnMut(usize, &[u8]) -> bool,
         went: &mut impl FnMut(usize),
     ) -> Poll<End> {
         let plain = flow.is_plain();
@@ -127,8 +137,21 @@ impl Line {
             return Poll::Ready(End::Broken(how));
         }
         loop {
+            if self.pipe.is_some() {
+                match ready!(self.through_the_pipe(cx, (from, to), free, came, went)) {
+                    Some(end) => return Poll::Ready(end),
+                    None => continue,
+                }
+            }
             if let Poll::Ready(Some(end)) = self.let_go(cx, to, flow, went) {
                 return Poll::Ready(end);
+            }
+            if free && self.full_reads >= BULK && self.held.is_empty() && self.ended.is_none() {
+                self.full_reads = 0;
+                self.pipe = Pipe::new(from, to);
+                if self.pipe.is_some() {
+                    continue;
+                }
             }
             // Room: a delay must not become a limit of the throughput.
             let most = if flow.delays.is_empty() {
@@ -143,7 +166,12 @@ impl Line {
             let mut end = None;
             let mut changes = false;
             let read = poll_read(cx, from, |cx, bytes| {
-                changes = came(bytes);
+                changes = came(bytes.len(), bytes);
+                self.full_reads = if bytes.len() == READ_MAX {
+                    self.full_reads + 1
+                } else {
+                    0
+                };
                 let written = if plain && self.held.is_empty() {
                     match Pin::new(&mut *to).poll_write(cx, bytes) {
                         Poll::Ready(Ok(n)) => {
@@ -185,6 +213,39 @@ impl Line {
         let _ = ready!(Pin::new(to).poll_shutdown(cx));
         self.held.clear();
         Poll::Ready(Some(End::Closed))
+    }
+
+    /// Bulk bytes go on without being seen, until a rule wants to see them or there are few.
+    fn through_the_pipe(
+        &mut self,
+        cx: &mut Context<'_>,
+        (from, to): (&Socket, &Socket),
+        free: bool,
+        came: &mut impl FnMut(usize, &[u8]) -> bool,
+        went: &mut impl FnMut(usize),
+    ) -> Poll<Option<End>> {
+        let Some(pipe) = &mut self.pipe else {
+            return Poll::Ready(None);
+        };
+        let spliced = ready!(pipe.poll(cx, (from, to), !free, |n| {
+            came(n, &[]);
+        }));
+        let idle = pipe.is_idle();
+        match spliced {
+            Spliced::Went(n) => went(n),
+            Spliced::Enough => self.pipe = None,
+            Spliced::Closed => {
+                self.pipe = None;
+                let now = Instant::now();
+                self.ended = Some((Gone::Closed, now, now));
+            }
+            Spliced::Reset => return Poll::Ready(Some(End::Reset)),
+            Spliced::NoTaker => return Poll::Ready(Some(End::NoTaker)),
+        }
+        if idle {
+            self.pipe = None;
+        }
+        Poll::Ready(None)
     }
 
     /// Whether whatever comes, an end included, comes to nothing.

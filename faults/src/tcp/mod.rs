@@ -1,6 +1,7 @@
 //! `tcp` edges, and whatever turns out not to be HTTP: bytes, and who ended the connection.
 
 mod line;
+mod splice;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub(crate) async fn serve(
     conn.becomes_bytes();
     let edge = &conn.edge;
     if !first.is_empty() {
-        conn.caller_sent(&first);
+        conn.caller_sent(first.len(), &first);
     }
     let slot = Some(edge.begin(conn.number, "connection", None, conn.treatment().1));
     let ended = if let Err((ended, how)) = withhold(conn, client, &mut first).await {
@@ -88,7 +89,7 @@ async fn withhold(
                 Some(Answer::Made(_) | Answer::Break(_)) => {}
             }
             let read = poll_read(cx, client, |_, bytes| {
-                conn.caller_sent(bytes);
+                conn.caller_sent(bytes.len(), bytes);
                 if !silent {
                     first.extend_from_slice(bytes);
                 }
@@ -199,15 +200,17 @@ impl Tunnel<'_> {
         let flows = Arc::clone(&self.flows);
         let (conn, slot) = (self.conn, self.slot);
         let log = &conn.edge.log;
+        // Where nothing can hit, nobody has to see the bytes.
+        let free = !conn.edge.has_rules();
         if !self.up_ended {
-            let mut came = |bytes: &[u8]| {
+            let mut came = |n: usize, bytes: &[u8]| {
                 conn.moves();
-                let n = bytes.len() as u64;
-                log.update(slot, |exchange| exchange.bytes_up += n);
-                conn.caller_sent(bytes)
+                log.update(slot, |exchange| exchange.bytes_up += n as u64);
+                conn.caller_sent(n, bytes)
             };
             let sockets = (&mut *self.client, &mut self.upstream);
-            let ended = self.up.poll(cx, sockets, &flows.0, &mut came, &mut |_| ());
+            let flow = (&flows.0, free);
+            let ended = self.up.poll(cx, sockets, flow, &mut came, &mut |_| ());
             if let Poll::Ready(end) = ended {
                 match end {
                     End::Reset => return Poll::Ready(Err((Ended::Caller, Break::Reset))),
@@ -229,9 +232,10 @@ impl Tunnel<'_> {
                 });
             };
             let sockets = (&mut self.upstream, &mut *self.client);
+            let flow = (&flows.1, free);
             let ended = self
                 .down
-                .poll(cx, sockets, &flows.1, &mut |_| false, &mut went);
+                .poll(cx, sockets, flow, &mut |_, _| false, &mut went);
             if let Poll::Ready(end) = ended {
                 match end {
                     End::Reset => return Poll::Ready(Err((Ended::Callee, Break::Reset))),
