@@ -136,6 +136,9 @@ impl Conn {
             if let (Some(dice), None) = (&drawn.dice, &drawn.waits) {
                 let treatment = treatment.get_or_insert_default();
                 active.rule.fault.treat(&mut dice.clone(), treatment);
+                if active.rule.redirect.is_some() {
+                    treatment.request.to = active.rule.redirect;
+                }
                 if let Some((after, _)) = &mut treatment.connection.ends {
                     // Counted from the accept, so that one clock serves all faults.
                     *after += drawn.since.saturating_duration_since(self.opened);

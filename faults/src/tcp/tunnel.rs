@@ -12,7 +12,7 @@ use crate::fault::flow::{Flow, Mute, Stop, Then};
 use crate::fault::{Answer, Break, Treatment};
 use crate::observe::{Ended, Slot};
 use crate::timer;
-use crate::wire::{Begun, Socket};
+use crate::wire::{Begun, Socket, Upstream};
 
 /// A relayed connection of bytes. A direction that its source closes is closed on the other side
 /// too; a reset is a reset there.
@@ -74,9 +74,11 @@ impl<'a> Tunnel<'a> {
         let Begun { first, upstream } = begun.map(|begun| *begun).unwrap_or_default();
         let ahead = first.len() as u64;
         let (up, dice_down) = (Line::new(first, dice("up")), dice("down"));
-        let upstream = match upstream {
-            Some(upstream) => upstream,
-            None => edge.connect().await.ok()?,
+        let elsewhere = conn.treatment().0.and_then(|t| t.request.to);
+        let upstream = match (elsewhere, upstream) {
+            (Some(to), _) => Upstream::connect(to).await.ok()?,
+            (None, Some(upstream)) => upstream,
+            (None, None) => edge.connect().await.ok()?,
         };
         edge.log.update(slot, |exchange| {
             exchange.executed = true;
