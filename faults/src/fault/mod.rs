@@ -171,6 +171,16 @@ impl Debug for Kind {
     }
 }
 
+impl Kind {
+    /// The JSON Schema of the value, with all that it refers to below `$defs`.
+    pub fn whole_schema(&self) -> Value {
+        let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+        let mut schema = (self.schema)(&mut generator).to_value();
+        schema["$defs"] = generator.take_definitions(true).into();
+        schema
+    }
+}
+
 /// What each kind says of itself.
 pub(crate) trait Known: Fault + Sized + 'static {
     /// What its value looks like in a suite.

@@ -76,3 +76,23 @@ fn every_example_of_a_fault_or_check_is_a_piece_of_a_suite() {
         read.unwrap_or_else(|errors| panic!("{text}\n{}", errors.to_plain()));
     }
 }
+
+#[test]
+fn every_fault_can_be_told_of_in_full() {
+    let tell = |name: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_shaketable"))
+            .args(["faults", name])
+            .output()
+            .unwrap()
+    };
+    for kind in fault::CATALOGUE {
+        let told = String::from_utf8(tell(kind.name).stdout).unwrap();
+        assert!(told.contains(kind.example), "{told}");
+        let to_be_set = format!("\n  {}:", kind.name);
+        assert!(told.contains(&to_be_set), "what can be set:\n{told}");
+    }
+    let unknown = tell("latenc");
+    assert_eq!(unknown.status.code(), Some(2));
+    let complaint = String::from_utf8(unknown.stderr).unwrap();
+    assert!(complaint.contains("is it `latency`?"), "{complaint}");
+}
