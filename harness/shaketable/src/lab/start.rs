@@ -2,19 +2,19 @@
 //! before callers. Takes it down in the reverse order.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use shaketable_faults::Protocol;
 use shaketable_faults::observe::Clock;
 use shaketable_faults::plane::{Plane, PlaneError, Proxy};
 use tokio::task::JoinSet;
 
 use super::order;
+use super::proxies;
 use super::setting::Setting;
 use crate::event::Event;
-use crate::launch::{self, CommandSpec, LaunchError, Running, ServiceSpec};
+use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Running, ServiceSpec};
 use crate::plan::Plan;
 use crate::suite::{Command, Edge, Service, Start};
 
@@ -30,6 +30,16 @@ pub enum LabError {
     /// A proxy.
     #[error(transparent)]
     Plane(#[from] PlaneError),
+    /// A proxy cannot listen where the suite says.
+    #[error("listen at {address} for edge `{edge}`: {why}")]
+    Listen {
+        /// The edge.
+        edge: String,
+        /// Where.
+        address: SocketAddr,
+        /// Why not, and what to do about it.
+        why: String,
+    },
     /// Something of the harness's own.
     #[error("{what}: {source}")]
     Own {
@@ -64,6 +74,8 @@ pub(super) struct Lab {
     pub(super) ready_after: BTreeMap<String, Duration>,
     plane: Plane,
     down: Down,
+    /// The addresses that the suite names for proxies, held against other harnesses.
+    claims: Vec<AddressClaim>,
 }
 
 /// What is needed to take a lab down, whole or half built.
@@ -93,6 +105,7 @@ impl Lab {
                 teardown: plan.suite.teardown.clone(),
                 dir: dir.to_owned(),
             },
+            claims: Vec::new(),
         };
         let came_up = tokio::select! {
             came_up = lab.bring_up(plan, setting, dir) => came_up,
@@ -116,12 +129,9 @@ impl Lab {
         dir: &Path,
     ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
-            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            self.proxies.push(
-                self.plane
-                    .open(&edge.name.to_string(), edge.protocol, any_port)
-                    .await?,
-            );
+            let (proxy, claim) = proxies::open(&self.plane, edge).await?;
+            self.proxies.push(proxy);
+            self.claims.extend(claim);
         }
         commands("setup", &plan.suite.setup, dir, setting).await?;
         for level in self.down.levels.clone() {
@@ -193,21 +203,8 @@ impl Lab {
     /// What `$NAME` stands for in a service's command line and environment.
     fn vars(&self, edges: &[Edge], service: &str, setting: &Setting) -> BTreeMap<String, String> {
         let mut vars = setting.vars();
-        vars.extend(self.edge_variables(edges, service));
+        vars.extend(proxies::names(edges, &self.proxies, service));
         vars
-    }
-
-    /// The variables in which a service finds its dependencies' proxies.
-    fn edge_variables<'a>(
-        &'a self,
-        edges: &'a [Edge],
-        service: &'a str,
-    ) -> impl Iterator<Item = (String, String)> + 'a {
-        edges
-            .iter()
-            .zip(&self.proxies)
-            .filter(move |(edge, _)| edge.name.caller == service)
-            .map(|(edge, proxy)| (edge.variable.clone(), url(edge.protocol, proxy.address())))
     }
 
     fn spec(&self, service: &Service, edges: &[Edge], setting: &Setting) -> ServiceSpec {
@@ -222,7 +219,7 @@ impl Lab {
             }
             Start::Address(_) => Vec::new(),
         };
-        let mut env: Vec<(String, String)> = self.edge_variables(edges, &service.name).collect();
+        let mut env = proxies::variables(edges, &self.proxies, &service.name);
         env.extend(
             service
                 .env
@@ -233,6 +230,8 @@ impl Lab {
             name: service.name.clone(),
             argv,
             env,
+            files: service.files.clone(),
+            hosts: proxies::hosts(edges, &self.proxies, &service.name),
             cwd: service.cwd.clone(),
             port: service.port,
             ready: service.ready.clone(),
@@ -312,14 +311,6 @@ async fn commands(
         .await?;
     }
     Ok(())
-}
-
-/// An address as callers expect it: a URL, or host and port where bytes are spoken.
-fn url(protocol: Protocol, address: SocketAddr) -> String {
-    match protocol {
-        Protocol::Auto | Protocol::Http => format!("http://{address}"),
-        Protocol::Tcp => address.to_string(),
-    }
 }
 
 /// Waits until a service that is said to be running takes a connection.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use shaketable::between::form::Form;
 use shaketable::names::EdgeName;
 use shaketable::suite::{self, Command, Disk, InMemory, Phases, Ready, Start, Suite};
 use shaketable_faults::Protocol;
@@ -54,9 +55,11 @@ fn the_small_suite_of_the_design_has_every_default() {
     };
     assert_eq!(only.name, edge("order -> inventory"));
     assert_eq!(
-        (only.variable.as_str(), only.protocol),
-        ("INVENTORY_URL", Protocol::Auto)
+        only.variables["INVENTORY_URL"],
+        Form::Url(String::new()),
+        "the shortest way"
     );
+    assert_eq!((only.variables.len(), only.protocol), (1, Protocol::Auto));
 
     let experiment = &suite.experiments["slow inventory"];
     assert_eq!(experiment.phases, Phases::default());
