@@ -112,7 +112,7 @@ impl Reader<'_> {
         for key in NEED_ENV {
             let at = path.then(key);
             if self.has(&at) && call.env.is_none() {
-                let help = "add the caller's environment variable, as in `env: DATABASE_URL`";
+                let help = "add the variable in which the caller looks, as in `env: DATABASE_URL`";
                 self.complain_of_key(&at, &format!("this `{key}` is put nowhere"), help);
                 return None;
             }
@@ -216,7 +216,8 @@ impl Reader<'_> {
                 self.no_way(path, edge, nothing);
             }
         }
-        if !service.files.is_empty() && !used.contains(FILES) {
+        let started = !matches!(service.start, Start::Address(_));
+        if started && !service.files.is_empty() && !used.contains(FILES) {
             self.complain_of_key(
                 &path.then("files"),
                 &format!("`{}` is not told where its files are", service.name),
