@@ -1,10 +1,11 @@
 //! A target for the tests of the harness: `target server|mortal|mute|family`, each of which does one
-//! wrong thing, and `target ask …`, which passes what it is asked on to a dependency. It needs
+//! wrong thing, `target confined …`, and `target ask …`, which passes what it is asked on to a dependency. It needs
 //! nothing that a fresh machine may lack.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -20,6 +21,7 @@ fn main() -> io::Result<ExitCode> {
         Some("family") => family(),
         Some("daemon") => daemon(),
         Some("ask") => ask(&words.collect::<Vec<_>>()),
+        Some("confined") => confined(&words.collect::<Vec<_>>()),
         Some("member") => live(Path::new(&words.next().unwrap_or_default())),
         _ => Ok(ExitCode::from(2)),
     }
@@ -177,6 +179,24 @@ fn ask(words: &[String]) -> io::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Becomes another program, on a system whose settings allow nobody mounts of its own. Ends with 77
+/// where this system does not even allow that much.
+fn confined(words: &[String]) -> io::Result<ExitCode> {
+    let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
+    let confine = || -> io::Result<()> {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)?;
+        fs::write("/proc/self/setgroups", "deny")?;
+        fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
+        fs::write("/proc/self/gid_map", format!("{group} {group} 1"))?;
+        fs::write("/proc/sys/user/max_mnt_namespaces", "0")
+    };
+    if confine().is_err() {
+        return Ok(ExitCode::from(77));
+    }
+    let (program, args) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    Err(Command::new(program).args(args).exec())
 }
 
 /// Host, port and path of `http://host:port/path`; host and port alone of `host:port`,

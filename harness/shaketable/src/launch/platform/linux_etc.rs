@@ -73,6 +73,8 @@ struct Setting {
     name: &'static str,
     forbids: &'static str,
     allow: &'static str,
+    /// Whether it is none of root's concern.
+    spares_root: bool,
 }
 
 const SETTINGS: [Setting; 4] = [
@@ -80,21 +82,25 @@ const SETTINGS: [Setting; 4] = [
         name: "kernel.unprivileged_userns_clone",
         forbids: "0",
         allow: "1",
+        spares_root: true,
     },
     Setting {
         name: "kernel.apparmor_restrict_unprivileged_userns",
         forbids: "1",
         allow: "0",
+        spares_root: true,
     },
     Setting {
         name: "user.max_user_namespaces",
         forbids: "0",
         allow: "1000",
+        spares_root: true,
     },
     Setting {
         name: "user.max_mnt_namespaces",
         forbids: "0",
         allow: "1000",
+        spares_root: false,
     },
 ];
 
@@ -109,10 +115,12 @@ fn reason(what: &str, error: Errno, read: &dyn Fn(&str) -> Option<String>) -> St
         name,
         forbids,
         allow,
+        spares_root,
     }) = SETTINGS.iter().find(forbids)
     {
+        let root = if *spares_root { ", or run as root" } else { "" };
         return format!(
-            "{refusal}: `{name}` is {forbids}; allow it with `sysctl {name}={allow}`, or run as root"
+            "{refusal}: `{name}` is {forbids}; allow it with `sysctl {name}={allow}`{root}"
         );
     }
     if error == Errno::ENOSPC {
