@@ -1,4 +1,4 @@
-//! A target for the tests of the harness: `target server|mortal|mute|family`, each of which does one
+//! A target for the tests of the harness: `target server|mortal|mute|everywhere|family`, each of which does one
 //! wrong thing, `target confined …`, and `target ask …`, which passes what it is asked on to a dependency. It needs
 //! nothing that a fresh machine may lack.
 
@@ -18,6 +18,7 @@ fn main() -> io::Result<ExitCode> {
         Some("server") => server(),
         Some("mortal") => mortal(),
         Some("mute") => mute(),
+        Some("everywhere") => everywhere(),
         Some("family") => family(),
         Some("daemon") => daemon(),
         Some("ask") => ask(&words.collect::<Vec<_>>()),
@@ -106,6 +107,17 @@ fn mute() -> io::Result<ExitCode> {
     for stream in listener.incoming() {
         held.push(stream?);
         tell("held")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Listens at every address of this machine.
+fn everywhere() -> io::Result<ExitCode> {
+    let port = std::env::var("PORT").map_err(io::Error::other)?;
+    let port: u16 = port.parse().map_err(io::Error::other)?;
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
+    for stream in listener.incoming() {
+        drop(stream?);
     }
     Ok(ExitCode::SUCCESS)
 }

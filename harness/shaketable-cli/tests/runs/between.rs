@@ -299,6 +299,31 @@ fn an_address_that_is_taken_names_its_owner() {
 }
 
 #[test]
+fn a_service_that_wants_every_address_beside_its_proxy_is_told_so() {
+    let stage = Stage::new();
+    let port = free_port("127.0.0.5");
+    let everywhere = format!(
+        "    run: '{} everywhere'\n    port: {port}\n    ready: {{ tcp: true }}\n",
+        target()
+    );
+    let callers = [caller(
+        "listen",
+        format!("at 127.0.0.5:{port}"),
+        format!("{{ listen: 127.0.0.5:{port} }}"),
+    )];
+    let plain = suite(&callers, "50ms");
+    let (before, rest) = plain.split_once("    run: [sh").unwrap();
+    let (_, after) = rest.split_once("healthz }\n").unwrap();
+    let done = stage.run(&format!("{before}{everywhere}{after}"));
+    done.exits(3)
+        .says("start `inventory`: it ended with exit code 1")
+        .says(&format!(
+            "the proxy of `listen -> inventory` listens at 127.0.0.5:{port}: `inventory` can have the same \
+             port only where it listens at 127.0.0.1"
+        ));
+}
+
+#[test]
 fn a_privileged_port_names_the_setting() {
     let from = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     let from = from.unwrap_or_default().trim().to_owned();

@@ -7,7 +7,7 @@ use shaketable_faults::plane::{Plane, PlaneError, Proxy};
 
 use super::start::LabError;
 use crate::launch::{self, AddressClaim};
-use crate::suite::{Edge, names_of_caller};
+use crate::suite::{Edge, Service, names_of_caller};
 
 /// Puts a proxy on an edge, where its caller will look for it.
 pub(super) async fn open(
@@ -30,6 +30,18 @@ pub(super) async fn open(
         Err(PlaneError::Listen { source, .. }) => Err(refused(&source)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What to know when a service does not come up that has the port of a proxy, at another address.
+pub(super) fn beside(service: &Service, edges: &[Edge]) -> Option<String> {
+    let port = service.port?;
+    let listens = |edge: &&Edge| edge.listen.is_some_and(|listen| listen.port() == port);
+    let edge = edges.iter().find(listens)?;
+    Some(format!(
+        "the proxy of `{}` listens at {}: `{}` can have the same port only where it listens at 127.0.0.1 \
+         alone, and not at every address, as at 0.0.0.0",
+        edge.name, edge.listen?, service.name
+    ))
 }
 
 /// A caller's edges, with their proxies.

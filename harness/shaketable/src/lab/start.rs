@@ -27,6 +27,14 @@ pub enum LabError {
     /// A service or a command.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// A service, beside a proxy with the same port.
+    #[error("{source}\n  {note}")]
+    Crowded {
+        /// Why the service did not come up.
+        source: Box<LaunchError>,
+        /// What the proxy may have to do with it.
+        note: String,
+    },
     /// A proxy.
     #[error(transparent)]
     Plane(#[from] PlaneError),
@@ -162,7 +170,17 @@ impl Lab {
             let vars = self.vars(&plan.suite.edges, &service.name, setting);
             let log = dir.join(format!("{}.log", file_name(&service.name)));
             let keeper = setting.keeper.clone();
-            starting.spawn(async move { launch::start(&spec, &vars, &log, &keeper).await });
+            let beside = proxies::beside(service, &plan.suite.edges);
+            starting.spawn(async move {
+                let started = launch::start(&spec, &vars, &log, &keeper).await;
+                started.map_err(|source| match beside {
+                    Some(note) if source.may_be_the_port() => LabError::Crowded {
+                        source: Box::new(source),
+                        note,
+                    },
+                    _ => LabError::Launch(source),
+                })
+            });
         }
         let mut failed = None;
         while let Some(started) = starting.join_next().await {
@@ -177,7 +195,7 @@ impl Lab {
                     self.at(&plan.suite.edges, running.name(), running.address());
                     self.running.push(running);
                 }
-                Ok(Err(error)) => failed = failed.or(Some(LabError::Launch(error))),
+                Ok(Err(error)) => failed = failed.or(Some(error)),
                 Err(panicked) => {
                     let source = std::io::Error::other(panicked);
                     failed = failed.or(Some(LabError::Own {

@@ -41,7 +41,10 @@ impl Belongings {
         if spec.files.is_empty() && spec.hosts.is_empty() {
             return Ok(None);
         }
-        let dir = std::env::temp_dir().join(format!("shaketable-{}", new_mark()));
+        // The target may start in another directory.
+        let tmp = std::env::temp_dir();
+        let tmp = std::path::absolute(&tmp).unwrap_or(tmp);
+        let dir = tmp.join(format!("shaketable-{}", new_mark()));
         let files_dir = dir.join(FILES_DIR);
         if !spec.files.is_empty() {
             vars.insert(FILES.to_owned(), files_dir.display().to_string());

@@ -139,6 +139,16 @@ pub enum LaunchError {
     },
 }
 
+impl LaunchError {
+    /// Whether a port that the service could not have may be behind it.
+    pub fn may_be_the_port(&self) -> bool {
+        matches!(
+            self,
+            Self::DiedAtStart { .. } | Self::NotReady { .. } | Self::PortInUse { .. }
+        )
+    }
+}
+
 /// The process that has a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortOwner {

@@ -48,19 +48,19 @@ pub(in crate::launch) fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
     Some(bounds.next()?.ok()?..=bounds.next()?.ok()?)
 }
 
-/// The process that listens on `port`, when it can be found.
+/// The process that listens on a port of 127.0.0.1, when it can be found.
 pub(in crate::launch) fn port_owner(port: u16) -> Option<PortOwner> {
-    owner_of(&listening_sockets(port, None)?)
+    address_owner((Ipv4Addr::LOCALHOST, port).into())
 }
 
-/// The process that listens at an address, or at its port of every address.
+/// The process that listens at an address, alone or with every other.
 pub(in crate::launch) fn address_owner(address: net::SocketAddr) -> Option<PortOwner> {
-    owner_of(&listening_sockets(address.port(), Some(address.ip()))?)
+    owner_of(&listening_sockets(address)?)
 }
 
-/// Whether what listens on `port` belongs to `root` or a descendant.
+/// Whether what listens on `port` of 127.0.0.1 belongs to `root` or a descendant.
 pub(in crate::launch) fn who_listens(port: u16, root: i32) -> Listener {
-    let Some(sockets) = listening_sockets(port, None) else {
+    let Some(sockets) = listening_sockets((Ipv4Addr::LOCALHOST, port).into()) else {
         return Listener::Unknown;
     };
     if sockets.is_empty() {
@@ -90,27 +90,31 @@ fn owner_of(sockets: &BTreeSet<String>) -> Option<PortOwner> {
     })
 }
 
-/// The sockets that listen on `port`, of any address or of those that include the one given, as
-/// `/proc/PID/fd` names them.
-fn listening_sockets(port: u16, ip: Option<IpAddr>) -> Option<BTreeSet<String>> {
+/// The sockets that listen at an address, alone or with every other, as `/proc/PID/fd` names them.
+fn listening_sockets(address: net::SocketAddr) -> Option<BTreeSet<String>> {
     let v4 = fs::read_to_string("/proc/net/tcp").ok()?;
     // A kernel without IPv6 has no such file.
     let v6 = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
     Some(
         v4.lines()
             .chain(v6.lines())
-            .filter_map(|line| listening_socket(line, port, ip))
+            .filter_map(|line| listening_socket(line, address))
             .collect(),
     )
 }
 
-fn listening_socket(line: &str, port: u16, ip: Option<IpAddr>) -> Option<String> {
+fn listening_socket(line: &str, address: net::SocketAddr) -> Option<String> {
     const LISTEN: &str = "0A";
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let (local_ip, local_port) = fields.get(1)?.rsplit_once(':')?;
-    let matches = u16::from_str_radix(local_port, 16) == Ok(port) && *fields.get(3)? == LISTEN;
-    let includes = |ip| local_ip.bytes().all(|digit| digit == b'0') || local_ip == hex(ip);
-    (matches && ip.is_none_or(includes)).then_some(())?;
+    let (ip, port) = fields.get(1)?.rsplit_once(':')?;
+    let everywhere = ip.bytes().all(|digit| digit == b'0');
+    let mapped = match address.ip() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    let here = everywhere || ip == hex(address.ip()) || ip == hex(mapped.into());
+    let matches = here && u16::from_str_radix(port, 16) == Ok(address.port());
+    (matches && *fields.get(3)? == LISTEN).then_some(())?;
     Some(format!("socket:[{}]", fields.get(9)?))
 }
 
@@ -168,6 +172,9 @@ mod tests {
         );
         let every = net::TcpListener::bind("0.0.0.0:0")?;
         assert_eq!(owner(&every, "127.0.0.6"), me);
+        if let Ok(mapped) = net::TcpListener::bind("[::ffff:127.0.0.5]:0") {
+            assert_eq!(owner(&mapped, "127.0.0.5"), me);
+        }
         // A machine without IPv6 has none of this.
         if let Ok(v6) = net::TcpListener::bind("[::1]:0") {
             assert_eq!((owner(&v6, "::1"), owner(&v6, "127.0.0.1")), (me, None));
