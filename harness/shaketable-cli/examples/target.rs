@@ -1,11 +1,10 @@
-//! A target for the tests of the harness: `target server|mortal|mute|everywhere|family`, each of which does one
-//! wrong thing, `target confined …`, and `target ask …`, which passes what it is asked on to a dependency. It needs
-//! nothing that a fresh machine may lack.
+//! A target for the tests of the harness: `target server|mortal|mute|everywhere|family`, each of which
+//! does one wrong thing, `target confined …`, and `target ask …`, which passes what it is asked on to a
+//! dependency. It needs nothing that a fresh machine may lack.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -22,6 +21,7 @@ fn main() -> io::Result<ExitCode> {
         Some("family") => family(),
         Some("daemon") => daemon(),
         Some("ask") => ask(&words.collect::<Vec<_>>()),
+        #[cfg(target_os = "linux")]
         Some("confined") => confined(&words.collect::<Vec<_>>()),
         Some("member") => live(Path::new(&words.next().unwrap_or_default())),
         _ => Ok(ExitCode::from(2)),
@@ -195,7 +195,10 @@ fn ask(words: &[String]) -> io::Result<ExitCode> {
 
 /// Becomes another program, on a system whose settings allow nobody mounts of its own. Ends with 77
 /// where this system does not even allow that much.
+#[cfg(target_os = "linux")]
 fn confined(words: &[String]) -> io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+
     let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
     let confine = || -> io::Result<()> {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)?;
