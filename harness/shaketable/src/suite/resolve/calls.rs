@@ -204,12 +204,14 @@ impl Reader<'_> {
     pub(super) fn everything_is_found(&mut self, path: &Path, service: &Service, edges: &[Edge]) {
         let used = names_used(service);
         let names = names_of_caller(edges);
-        for (number, edge) in edges.iter().enumerate() {
-            let told = used.iter().filter_map(|name| {
-                let meaning = names.get(name)?;
-                (meaning.edge == number).then_some(&meaning.form)
-            });
-            let told: Vec<&Form> = told.chain(edge.variables.values()).collect();
+        let mut told: Vec<Vec<&Form>> = edges
+            .iter()
+            .map(|edge| edge.variables.values().collect())
+            .collect();
+        for meaning in used.iter().filter_map(|name| names.get(name)) {
+            told[meaning.edge].push(&meaning.form);
+        }
+        for (edge, told) in edges.iter().zip(told) {
             let knows_port = edge.listen.is_some() || told.iter().any(|form| form.tells_port());
             if !knows_port {
                 let nothing = told.is_empty() && edge.hosts.is_empty();

@@ -99,6 +99,9 @@ impl Reader<'_> {
         if known.contains(&written.name) {
             return Known::Later;
         }
+        if self.errors.many() {
+            return Known::Unknown;
+        }
         let at = Span::new(source, place.start, place.end);
         if !written.braces {
             self.unknown_variable(&at, path, written.name, known);

@@ -114,7 +114,7 @@ pub(super) struct Service {
     grace: Option<HumanDuration>,
     /// The services that this one calls, each with the environment variable in which it finds the
     /// address to call, or with another way to lead it there. Each becomes an edge with a proxy.
-    #[schemars(default)]
+    #[schemars(default, extend("maxProperties" = ENTRIES_MAX))]
     calls: IndexMap<String, Short<VariableName, Call>>,
 }
 
