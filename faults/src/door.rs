@@ -4,14 +4,14 @@
 //! kernel refuses connections while the door is shut, and no other process can take the port.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: i32 = 4096;
 
 /// How long somebody on this machine may take to accept a connection.
 const ANSWER_MAX: Duration = Duration::from_millis(200);
@@ -48,7 +48,7 @@ fn nobody_listens(address: SocketAddr) -> io::Result<()> {
 
 /// Whether somebody takes connections there. A connection that met itself is nobody.
 fn answers(address: SocketAddr) -> bool {
-    std::net::TcpStream::connect_timeout(&address, ANSWER_MAX)
+    TcpStream::connect_timeout(&address, ANSWER_MAX)
         .is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 
@@ -77,6 +77,32 @@ impl Door {
         socket.set_nonblocking(true)?;
         TcpListener::from_std(socket.into())
     }
+
+    /// Listens with a backlog that is full and never emptied: whoever connects waits for the
+    /// handshake to end, as before a host that has stopped to answer.
+    pub(crate) fn fill_up(&self) -> io::Result<FullDoor> {
+        let socket = bound(self.address)?;
+        socket.listen(0)?;
+        let mut waiting = Vec::new();
+        // A backlog of n holds n + 1 on Linux; more elsewhere. The one that has to wait fits no more.
+        for _ in 0..8 {
+            match TcpStream::connect_timeout(&self.address, Duration::from_millis(20)) {
+                Ok(stream) => waiting.push(stream),
+                Err(_) => break,
+            }
+        }
+        Ok(FullDoor {
+            _socket: socket,
+            _waiting: waiting,
+        })
+    }
+}
+
+/// A door that nobody gets through; dropping it ends that.
+#[derive(Debug)]
+pub(crate) struct FullDoor {
+    _socket: Socket,
+    _waiting: Vec<TcpStream>,
 }
 
 #[cfg(test)]
@@ -94,7 +120,7 @@ mod tests {
             socket.listen(BACKLOG)?;
             socket.into()
         };
-        let mut caller = std::net::TcpStream::connect(address)?;
+        let mut caller = TcpStream::connect(address)?;
         drop(listener.accept()?);
         // The end has come, so that it is this side's address that lingers.
         assert_eq!(caller.read(&mut [0])?, 0);
