@@ -100,9 +100,8 @@ impl Reader<'_> {
                 self.complain(&at, &format!("`{variable}` is here a second time"), help);
             }
             self.edge_variable(service, &at, variable, others);
-            if let Some(form) = form {
-                variables.insert(variable.clone(), form);
-            }
+            // Where the form is wrong, that was told; the name is known all the same.
+            variables.insert(variable.clone(), form.unwrap_or(Form::Address));
         }
         variables
     }
