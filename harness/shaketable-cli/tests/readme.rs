@@ -52,6 +52,49 @@ fn the_first_suite_is_a_suite() {
 }
 
 #[test]
+fn every_way_to_find_a_proxy_is_a_piece_of_a_suite() {
+    let table = README
+        .split_once("| the caller looks |")
+        .expect("a table")
+        .1;
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let ways = row
+            .trim_end_matches('|')
+            .rsplit_once(" | ")
+            .expect("two columns")
+            .1;
+        let pieces: Vec<&str> = ways.split('`').skip(1).step_by(2).collect();
+        let (call, beside) = pieces.split_first().expect("what to write");
+        let callee = call.split_once(':').expect("a callee").0;
+        let started = |piece: &&str| ["run", "address"].contains(&piece.split(':').next().unwrap());
+        let start = if beside.iter().any(started) {
+            ""
+        } else {
+            "run: ./order, "
+        };
+        let beside: Vec<String> = beside.iter().map(|piece| format!("{piece}, ")).collect();
+        let beside = beside.concat();
+        let text = format!(
+            "name: x\nservices:\n  {callee}: {{ run: a }}\n  order: {{ {start}{beside}calls: {{ {call} }} }}\n\
+             load: {{ rate: 1/s, request: {{ to: order, get: / }} }}\n\
+             experiments: {{ e: {{ expect: [process_survival] }} }}\n"
+        );
+        let mut files = InMemory::one("ways.yaml", &text);
+        let template = "inventory = \"${INVENTORY_URL}\"\n".to_owned();
+        files.texts.insert("app.toml.tmpl".to_owned(), template);
+        let read = suite::load("ways.yaml", &files, &|_| None);
+        read.unwrap_or_else(|errors| panic!("{text}\n{}", errors.to_plain()));
+    }
+    assert!(count >= 10, "{count}");
+}
+
+#[test]
 fn every_example_of_a_fault_or_check_is_a_piece_of_a_suite() {
     let suite = |fault: &str, check: &str| {
         format!(

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use shaketable::between::form::Form;
 use shaketable::plan::Plan;
-use shaketable::suite::{Experiment, Start};
+use shaketable::suite::{Edge, Experiment, Start};
 use shaketable::units::brief;
 
 use super::suites;
@@ -33,6 +34,9 @@ fn text(plan: &Plan) -> String {
             Start::Address(address) => format!("already running at {address}"),
         };
         let _ = writeln!(out, "  {:<12} {}", service.name, start.trim_end());
+        for file in service.files.keys() {
+            let _ = writeln!(out, "  {:<12} with $FILES/{file}", "");
+        }
     }
     out.push_str("\nedges\n");
     for edge in &suite.edges {
@@ -40,7 +44,7 @@ fn text(plan: &Plan) -> String {
             out,
             "  {:<24} through {} ({})",
             edge.name.to_string(),
-            edge.variable,
+            ways(edge),
             format!("{:?}", edge.protocol).to_lowercase()
         );
     }
@@ -55,6 +59,22 @@ fn text(plan: &Plan) -> String {
         brief(plan.planned())
     );
     out
+}
+
+/// How the caller of an edge finds the proxy.
+fn ways(edge: &Edge) -> String {
+    let variable = |(name, form): (&String, &Form)| match form {
+        Form::Url(path) if !path.is_empty() => format!("{name} (with {path})"),
+        Form::Url(_) | Form::Address => name.clone(),
+        Form::Host | Form::Port | Form::Dsn(_) => format!("{name} ({})", form.name()),
+    };
+    let mut ways: Vec<String> = edge.variables.iter().map(variable).collect();
+    ways.extend(edge.hosts.iter().cloned());
+    ways.extend(edge.listen.map(|listen| listen.to_string()));
+    if ways.is_empty() {
+        ways.push("what the caller's command line, environment or files say".to_owned());
+    }
+    ways.join(", ")
 }
 
 fn experiment_text(out: &mut String, experiment: &Experiment) {

@@ -7,6 +7,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod between;
+mod callers;
 mod commands;
 mod dying;
 mod environment;

@@ -3,6 +3,7 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `start` | brings a lab up and takes it down |
+//! | `proxies` | where each proxy listens, and what its caller is told of it |
 //! | `order` | who has to be up before whom |
 //! | `run` | one experiment in a fresh lab, from the first process to the report |
 //! | `setting` | what a run needs to know beside its plan |
@@ -18,6 +19,7 @@ mod collect;
 mod inject;
 mod order;
 mod phases;
+mod proxies;
 mod run;
 mod setting;
 mod stalls;

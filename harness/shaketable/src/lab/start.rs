@@ -2,20 +2,20 @@
 //! before callers. Takes it down in the reverse order.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use shaketable_faults::Protocol;
 use shaketable_faults::observe::Clock;
 use shaketable_faults::plane::{Plane, PlaneError, Proxy, Settings};
 use tokio::task::JoinSet;
 
 use super::inject::inject;
 use super::order;
+use super::proxies;
 use super::setting::Setting;
 use crate::event::Event;
-use crate::launch::{self, CommandSpec, LaunchError, Running, ServiceSpec};
+use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Running, ServiceSpec};
 use crate::plan::Plan;
 use crate::record::FaultMark;
 use crate::suite::{Command, Edge, Experiment, Service, Start};
@@ -29,9 +29,27 @@ pub enum LabError {
     /// A service or a command.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// A service, beside a proxy with the same port.
+    #[error("{source}\n  {note}")]
+    Crowded {
+        /// Why the service did not come up.
+        source: Box<LaunchError>,
+        /// What the proxy may have to do with it.
+        note: String,
+    },
     /// A proxy.
     #[error(transparent)]
     Plane(#[from] PlaneError),
+    /// A proxy cannot listen where the suite says.
+    #[error("listen at {address} for edge `{edge}`: {why}")]
+    Listen {
+        /// The edge.
+        edge: String,
+        /// Where.
+        address: SocketAddr,
+        /// Why not, and what to do about it.
+        why: String,
+    },
     /// Something of the harness's own.
     #[error("{what}: {source}")]
     Own {
@@ -68,6 +86,8 @@ pub(super) struct Lab {
     pub(super) early: Vec<FaultMark>,
     plane: Plane,
     down: Down,
+    /// The addresses that the suite names for proxies, held against other harnesses.
+    claims: Vec<AddressClaim>,
 }
 
 /// What is needed to take a lab down, whole or half built.
@@ -99,6 +119,7 @@ impl Lab {
                 teardown: plan.suite.teardown.clone(),
                 dir: dir.to_owned(),
             },
+            claims: Vec::new(),
         };
         let came_up = tokio::select! {
             came_up = lab.bring_up(plan, experiment, setting, dir, clock) => came_up,
@@ -124,12 +145,9 @@ impl Lab {
         clock: Clock,
     ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
-            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            self.proxies.push(
-                self.plane
-                    .open(&edge.name.to_string(), edge.protocol, any_port)
-                    .await?,
-            );
+            let (proxy, claim) = proxies::open(&self.plane, edge).await?;
+            self.proxies.push(proxy);
+            self.claims.extend(claim);
         }
         for entry in experiment.faults.iter().filter(|entry| entry.from_start) {
             let mark = inject(self, entry, &self.early, clock, &setting.events).await;
@@ -164,7 +182,17 @@ impl Lab {
             let vars = self.vars(&plan.suite.edges, &service.name, setting);
             let log = dir.join(format!("{}.log", file_name(&service.name)));
             let keeper = setting.keeper.clone();
-            starting.spawn(async move { launch::start(&spec, &vars, &log, &keeper).await });
+            let beside = proxies::beside(service, &plan.suite.edges);
+            starting.spawn(async move {
+                let started = launch::start(&spec, &vars, &log, &keeper).await;
+                started.map_err(|source| match beside {
+                    Some(note) if source.may_be_the_port() => LabError::Crowded {
+                        source: Box::new(source),
+                        note,
+                    },
+                    _ => LabError::Launch(source),
+                })
+            });
         }
         let mut failed = None;
         while let Some(started) = starting.join_next().await {
@@ -179,7 +207,7 @@ impl Lab {
                     self.at(&plan.suite.edges, running.name(), running.address());
                     self.running.push(running);
                 }
-                Ok(Err(error)) => failed = failed.or(Some(LabError::Launch(error))),
+                Ok(Err(error)) => failed = failed.or(Some(error)),
                 Err(panicked) => {
                     let source = std::io::Error::other(panicked);
                     failed = failed.or(Some(LabError::Own {
@@ -205,21 +233,8 @@ impl Lab {
     /// What `$NAME` stands for in a service's command line and environment.
     fn vars(&self, edges: &[Edge], service: &str, setting: &Setting) -> BTreeMap<String, String> {
         let mut vars = setting.vars();
-        vars.extend(self.edge_variables(edges, service));
+        vars.extend(proxies::names(edges, &self.proxies, service));
         vars
-    }
-
-    /// The variables in which a service finds its dependencies' proxies.
-    fn edge_variables<'a>(
-        &'a self,
-        edges: &'a [Edge],
-        service: &'a str,
-    ) -> impl Iterator<Item = (String, String)> + 'a {
-        edges
-            .iter()
-            .zip(&self.proxies)
-            .filter(move |(edge, _)| edge.name.caller == service)
-            .map(|(edge, proxy)| (edge.variable.clone(), url(edge.protocol, proxy.address())))
     }
 
     fn spec(&self, service: &Service, edges: &[Edge], setting: &Setting) -> ServiceSpec {
@@ -234,7 +249,7 @@ impl Lab {
             }
             Start::Address(_) => Vec::new(),
         };
-        let mut env: Vec<(String, String)> = self.edge_variables(edges, &service.name).collect();
+        let mut env = proxies::variables(edges, &self.proxies, &service.name);
         env.extend(
             service
                 .env
@@ -245,6 +260,8 @@ impl Lab {
             name: service.name.clone(),
             argv,
             env,
+            files: service.files.clone(),
+            hosts: proxies::hosts(edges, &self.proxies, &service.name),
             cwd: service.cwd.clone(),
             port: service.port,
             ready: service.ready.clone(),
@@ -324,14 +341,6 @@ async fn commands(
         .await?;
     }
     Ok(())
-}
-
-/// An address as callers expect it: a URL, or host and port where bytes are spoken.
-fn url(protocol: Protocol, address: SocketAddr) -> String {
-    match protocol {
-        Protocol::Auto | Protocol::Http => format!("http://{address}"),
-        Protocol::Tcp => address.to_string(),
-    }
 }
 
 /// Waits until a service that is said to be running takes a connection.

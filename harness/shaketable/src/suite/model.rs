@@ -16,6 +16,9 @@ use shaketable_faults::times::{Schedule, Shape, Times};
 use shaketable_faults::units::{HumanDuration, Rate};
 use shaketable_faults::which::Which;
 
+use crate::between::form::Form;
+use crate::between::names::{self, Called, Meaning};
+use crate::between::template::Template;
 use crate::check::{self, Check};
 use crate::names::EdgeName;
 
@@ -62,6 +65,8 @@ pub struct Service {
     pub port: Option<u16>,
     /// What is added to its environment; not yet expanded.
     pub env: IndexMap<String, String>,
+    /// The files that are written for it, by their paths below `$FILES`.
+    pub files: IndexMap<String, Template>,
     /// Where it runs.
     pub cwd: PathBuf,
     /// How to see that it is ready.
@@ -113,10 +118,25 @@ pub enum Ready {
 pub struct Edge {
     /// Caller and callee.
     pub name: EdgeName,
-    /// The caller's environment variable in which it finds the proxy.
-    pub variable: String,
+    /// The caller's environment variables in which it finds the proxy, and what each holds.
+    pub variables: IndexMap<String, Form>,
+    /// Where the proxy listens; at a free port of 127.0.0.1 when nothing is fixed.
+    pub listen: Option<SocketAddr>,
+    /// The names of hosts that are the proxy's for this caller alone.
+    pub hosts: Vec<String>,
     /// What is spoken.
     pub protocol: Protocol,
+}
+
+/// Every `$NAME` that a caller has by its edges; all of them must be its own. What a name is about
+/// is counted in their order.
+pub fn names_of_caller<'a>(edges: impl IntoIterator<Item = &'a Edge>) -> IndexMap<String, Meaning> {
+    let called = |edge: &'a Edge| Called {
+        callee: &edge.name.callee,
+        variables: &edge.variables,
+    };
+    let called: Vec<Called<'a>> = edges.into_iter().map(called).collect();
+    names::of_caller(&called)
 }
 
 /// Load and faults over phases, and the checks that must hold.
