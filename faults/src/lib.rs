@@ -9,6 +9,7 @@
 //! - [`fault`]: the faults, one a file, and [`which`]: the exchanges that a fault is meant for;
 //! - [`dice`]: randomness that is a pure function of what is decided;
 //! - [`observe`]: what was seen;
+//! - [`stub`]: a dependency that we play ourselves;
 //! - [`units`]: quantities as people write them.
 //!
 //! **Invariant:** this crate knows nothing of suites, checks, load or reports.
@@ -21,6 +22,7 @@ pub mod fault;
 mod http;
 pub mod observe;
 pub mod plane;
+pub mod stub;
 mod tcp;
 pub mod units;
 pub mod which;
