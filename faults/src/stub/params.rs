@@ -34,7 +34,10 @@ pub struct Params {
 }
 
 /// The requests that a route is for, as in `get: /accounts/{id}`, and what they are answered.
-/// `{{…}}` stands for what is known of the request and of the stub.
+///
+/// In the answer and in the state `{{…}}` is filled in: `path.NAME`, `query.NAME`, `header.NAME`,
+/// `body` or `body/POINTER`, `counter.NAME`, `sequence.NAME` (the next number), `uuid`,
+/// `state.KEY`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(

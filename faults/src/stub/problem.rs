@@ -92,10 +92,13 @@ impl fmt::Display for Problem {
             f.write_str(": ")?;
         }
         f.write_str(&self.message)?;
-        if !self.help.is_empty() {
-            write!(f, "; {}", self.help)?;
+        match &self.unknown {
+            Some(unknown) if !unknown.known.is_empty() => {
+                write!(f, "; known here: {}", unknown.known.join(", "))
+            }
+            _ if !self.help.is_empty() => write!(f, "; {}", self.help),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -48,8 +48,8 @@ pub(super) enum Source {
 
 /// The names that a template can use.
 pub(super) struct Known<'a> {
-    /// The named segments of the route's path.
-    pub(super) captures: Vec<&'a str>,
+    /// The named segments of the route's path; `None` where that is wrong itself.
+    pub(super) captures: Option<Vec<&'a str>>,
     /// The counters; `None` where not all of them could be made out.
     pub(super) counters: Option<&'a BTreeSet<String>>,
 }
@@ -80,11 +80,15 @@ impl Source {
             }
         };
         match root {
-            "path" => {
-                let captures = known.captures.iter().copied();
-                let message = format!("the path has no segment `{}`", clip(&name));
-                among(name, captures, message).map(Self::Path)
-            }
+            "path" => match &known.captures {
+                None => Ok(Self::Path(name)),
+                Some(captures) => {
+                    let message = format!("the path has no segment `{}`", clip(&name));
+                    let help = "name one in the path, as in /accounts/{id}";
+                    let problem = Problem::new(message, help);
+                    among(name, captures.iter().copied(), problem).map(Self::Path)
+                }
+            },
             "query" => Ok(Self::Query(name)),
             "header" => Ok(Self::Header(name.to_ascii_lowercase())),
             "body" => pointer(name).map(Self::Body),
@@ -92,7 +96,8 @@ impl Source {
                 None => Ok(Self::Counter(name)),
                 Some(counters) => {
                     let message = format!("nothing counts `{}`", clip(&name));
-                    among(name, counters.iter().map(String::as_str), message).map(Self::Counter)
+                    let problem = Problem::new(message, "");
+                    among(name, counters.iter().map(String::as_str), problem).map(Self::Counter)
                 }
             },
             "sequence" => Ok(Self::Sequence(name)),
@@ -136,12 +141,12 @@ impl Source {
 fn among<'a>(
     name: String,
     known: impl Iterator<Item = &'a str> + Clone,
-    message: String,
+    otherwise: Problem,
 ) -> Result<String, Problem> {
     if known.clone().any(|known| known == name) {
         Ok(name)
     } else {
-        Err(Problem::new(message, "").with_known(&name, known))
+        Err(otherwise.with_known(&name, known))
     }
 }
 

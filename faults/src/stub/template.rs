@@ -147,7 +147,7 @@ mod tests {
     fn parse(text: &str) -> (Template, Vec<Problem>) {
         let counters = BTreeSet::from(["charges".to_owned(), "GET /a/{id}".to_owned()]);
         let known = Known {
-            captures: vec!["id"],
+            captures: Some(vec!["id"]),
             counters: Some(&counters),
         };
         let mut problems = Vec::new();

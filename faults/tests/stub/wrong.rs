@@ -15,7 +15,7 @@ fn said_of(routes: &Value) -> Vec<String> {
 fn all_mistakes_are_told_at_once_and_where_they_are() {
     let said = said_of(&json!([
         {
-            "get": "/a/{id}/{id}",
+            "get": "/a/{id}",
             "json": { "list": [1, "{{path.ix}}"], "{{path.id}}": 1 },
             "headers": { "x y": "1", "Content-Length": "5", "x": "{{countr.a}}" },
             "where": { "body": { "sku": "A1" }, "headers": { "a b": "1" } },
@@ -34,9 +34,9 @@ fn all_mistakes_are_told_at_once_and_where_they_are() {
             "latency": "2h",
         },
         { "name": "unmatched", "get": "/c", "count": " " },
+        { "get": "/d/{x}/{x}", "json": "{{path.y}}" },
     ]));
     let expected = [
-        "routes[0].get: two segments are called `id`",
         "routes[0].json.list[1]: the path has no segment `ix`",
         "routes[0].json.{{path.id}}: `{{path.id}}`: nothing is filled in to a key",
         "routes[0].latency: the jitter is larger than the delay",
@@ -54,6 +54,7 @@ fn all_mistakes_are_told_at_once_and_where_they_are() {
         "routes[1].state.increment.n: `five` is not a number",
         "routes[2].name: `unmatched` counts the requests that no route is for",
         "routes[2].count: the name is empty",
+        "routes[3].get: two segments are called `x`",
     ];
     for (said, expected) in said.iter().zip(expected) {
         assert!(said.starts_with(expected), "{said}\n{expected}");

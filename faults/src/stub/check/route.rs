@@ -28,8 +28,8 @@ impl Checker<'_> {
         let (key, method, path) = line(&written);
         let mut problems = Vec::new();
         let path = PathPattern::parse(path, &mut problems);
+        let captures = problems.is_empty().then(|| path.captures().collect());
         self.complain_at(&[key], problems);
-        let captures = path.captures().collect();
         let known = Known {
             captures,
             counters: self.counters,

@@ -30,6 +30,10 @@ fn text(plan: &Plan) -> String {
         let start = match &service.start {
             Start::Run { argv } => argv.join(" "),
             Start::Cargo { bin, args, .. } => format!("cargo binary {bin} {}", args.join(" ")),
+            Start::Stub(spec) => {
+                let routes: Vec<&str> = spec.routes().collect();
+                format!("stub: {}", routes.join(", "))
+            }
             Start::Address(address) => format!("already running at {address}"),
         };
         let _ = writeln!(out, "  {:<12} {}", service.name, start.trim_end());

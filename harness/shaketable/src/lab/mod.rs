@@ -3,6 +3,7 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `start` | brings a lab up and takes it down |
+//! | `stubs` | the services that are played by ourselves |
 //! | `order` | who has to be up before whom |
 //! | `run` | one experiment in a fresh lab, from the first process to the report |
 //! | `setting` | what a run needs to know beside its plan |
@@ -21,6 +22,7 @@ mod run;
 mod setting;
 mod stalls;
 mod start;
+mod stubs;
 mod survey;
 mod waits;
 

@@ -11,10 +11,10 @@ use shaketable_faults::observe::Clock;
 use shaketable_faults::plane::{Plane, PlaneError, Proxy};
 use tokio::task::JoinSet;
 
-use super::order;
 use super::setting::Setting;
+use super::{order, stubs};
 use crate::event::Event;
-use crate::launch::{self, CommandSpec, LaunchError, Running, ServiceSpec};
+use crate::launch::{self, CommandSpec, LaunchError, Played, Running, ServiceSpec};
 use crate::plan::Plan;
 use crate::suite::{Command, Edge, Service, Start};
 
@@ -60,6 +60,8 @@ pub(super) struct Lab {
     pub(super) proxies: Vec<Proxy>,
     /// In the order in which they were started.
     pub(super) running: Vec<Running>,
+    /// The services that we play ourselves.
+    pub(super) stubs: Vec<Played>,
     pub(super) addresses: BTreeMap<String, SocketAddr>,
     pub(super) ready_after: BTreeMap<String, Duration>,
     plane: Plane,
@@ -85,6 +87,7 @@ impl Lab {
         let mut lab = Self {
             proxies: Vec::new(),
             running: Vec::new(),
+            stubs: Vec::new(),
             addresses: BTreeMap::new(),
             ready_after: BTreeMap::new(),
             plane,
@@ -148,6 +151,10 @@ impl Lab {
                 self.at(&plan.suite.edges, &service.name, address);
                 continue;
             }
+            if let Start::Stub(spec) = &service.start {
+                self.play(service, spec, plan, setting)?;
+                continue;
+            }
             let spec = self.spec(service, &plan.suite.edges, setting);
             let vars = self.vars(&plan.suite.edges, &service.name, setting);
             let log = dir.join(format!("{}.log", file_name(&service.name)));
@@ -181,7 +188,7 @@ impl Lab {
     }
 
     /// A service is up: the proxies of its edges lead to it from now on.
-    fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
+    pub(super) fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
         self.addresses.insert(service.to_owned(), address);
         for (edge, proxy) in edges.iter().zip(&self.proxies) {
             if edge.name.callee == service {
@@ -220,7 +227,7 @@ impl Lab {
                     .map_or_else(|| bin.clone(), |path| path.display().to_string());
                 std::iter::once(built).chain(args.iter().cloned()).collect()
             }
-            Start::Address(_) => Vec::new(),
+            Start::Stub(_) | Start::Address(_) => Vec::new(),
         };
         let mut env: Vec<(String, String)> = self.edge_variables(edges, &service.name).collect();
         env.extend(
@@ -247,6 +254,7 @@ impl Lab {
         let Self {
             proxies,
             running,
+            stubs,
             plane,
             down,
             ..
@@ -277,7 +285,10 @@ impl Lab {
         if !setting.keeper.all_ended().await {
             left.push("what was given up half started".to_owned());
         }
+        // Whatever could have called a stub has ended: what it tells now is final.
+        let ended = stubs::end(stubs, &down.dir, setting).await;
         commands("teardown", &down.teardown, &down.dir, setting).await?;
+        ended?;
         if left.is_empty() {
             return Ok(());
         }

@@ -8,6 +8,7 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `service` | start a service, wait until it is ready, stop it |
+//! | `stub` | a service without a process, which we play ourselves |
 //! | `cargo` | build a service that is started by `cargo` |
 //! | `command` | run a setup, reset or teardown command |
 //! | [`keeper`] | the small process over every target: ends the whole tree when the lifeline ends |
@@ -36,6 +37,7 @@ mod platform;
 mod port;
 mod ready;
 mod service;
+mod stub;
 mod tree;
 
 pub use self::cargo::{CargoBin, cargo_build};
@@ -46,3 +48,4 @@ pub use self::kept::KeeperCommand;
 pub use self::log::last_lines;
 pub use self::ready::Ready;
 pub use self::service::{Running, ServiceSpec, start};
+pub use self::stub::{Played, play};

@@ -7,6 +7,7 @@ mod load;
 mod phases;
 mod ready;
 mod services;
+mod stub;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

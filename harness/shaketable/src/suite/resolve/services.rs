@@ -130,6 +130,9 @@ impl Reader<'_> {
         if self.has(&path.then("address")) {
             self.nothing_for_the_start(path);
         }
+        if self.has(&path.then("stub")) {
+            self.nothing_for_a_stub(path);
+        }
         let variables = edges.iter().map(|edge| edge.variable.as_str());
         let known: Vec<&str> = FOR_SERVICES.into_iter().chain(variables).collect();
         let env = self.env(&path.then("env"), &known);
@@ -173,6 +176,9 @@ impl Reader<'_> {
                 args,
                 release,
             });
+        }
+        if self.has(&service.then("stub")) {
+            return self.stub(&service.then("stub"));
         }
         let address: SocketAddress = self.part(&service.then("address"))?;
         address.0.parse::<SocketAddr>().ok().map(Start::Address)
