@@ -19,6 +19,34 @@ pub(super) enum Json {
     Map(Vec<(String, Self)>),
 }
 
+/// Where a value that is taken as it is written holds something that looks like a template.
+pub(super) fn templates_in(value: &Value, why: &str) -> Vec<Problem> {
+    let below = |(step, value): (Step, &Value)| {
+        let mut problems = templates_in(value, why);
+        for problem in &mut problems {
+            problem.at.insert(0, step.clone());
+        }
+        problems
+    };
+    match value {
+        Value::String(text) if text.contains("{{") => {
+            vec![Problem::new("nothing is filled in here", why).of_word("{{")]
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items
+                .flat_map(|(at, item)| below((at.into(), item)))
+                .collect()
+        }
+        Value::Object(entries) => {
+            let entries = entries.iter();
+            let entries = entries.map(|(key, value)| (key.as_str().into(), value));
+            entries.flat_map(below).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 impl Json {
     /// Reads a value; what is wrong with it is added to the problems, with the way down to it.
     pub(super) fn parse(value: &Value, known: &Known<'_>, problems: &mut Vec<Problem>) -> Self {

@@ -6,10 +6,10 @@ use serde_json::{Number, Value};
 
 use super::answer::Refusal;
 
-/// How many values a stub keeps.
-pub(super) const ENTRIES_MAX: usize = 10_000;
+/// How many values a stub keeps: one from each call of 200/s, for eight minutes.
+pub(super) const ENTRIES_MAX: usize = 100_000;
 /// How many bytes they may have together, about.
-pub(super) const BYTES_MAX: usize = 16 << 20;
+pub(super) const BYTES_MAX: usize = 64 << 20;
 /// How many bytes a key may have.
 const KEY_BYTES_MAX: usize = 1024;
 /// How deep a value may nest: what holds it is still read by readers that end at 128 levels.
@@ -31,7 +31,7 @@ pub(super) enum Change {
 }
 
 impl Kept {
-    /// The state at the beginning, which the check has found small enough.
+    /// The state at the beginning.
     pub(super) fn new<'a>(entries: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Self {
         let mut kept = Self::default();
         for (key, value) in entries {
@@ -214,11 +214,11 @@ mod tests {
 
         let mut kept = Kept::default();
         let mib = json!("x".repeat(1 << 20));
-        for key in 0..15 {
+        for key in 0..63 {
             kept.change(vec![put(&key.to_string(), mib.clone())])
                 .unwrap();
         }
-        let more = kept.change(vec![put("15", mib)]);
+        let more = kept.change(vec![put("63", mib)]);
         assert!(matches!(more, Err(Refusal::StateIsFull)));
 
         let long = kept.change(vec![put(&"k".repeat(2000), json!(1))]);

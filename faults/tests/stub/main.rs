@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod random;
 mod reading;
 mod sockets;
 mod stage;

@@ -90,12 +90,12 @@ fn the_state_is_bounded_and_says_so() {
         { "put": "/{key}", "state": { "put": { "{{path.key}}": "{{body}}" } } },
     ]));
     let large = json!("x".repeat((1 << 20) - 2));
-    let mut statuses: Vec<u16> = (0..20)
+    let mut statuses: Vec<u16> = (0..70)
         .map(|n| post(&stub, &format!("PUT /{n}"), &large).status)
         .collect();
     statuses.dedup();
     assert_eq!(statuses, [200, 507]);
-    assert!(stub.limits_met()[0].contains("the state was full, at 10000 values or 16 MiB"));
+    assert!(stub.limits_met()[0].contains("the state was full, at 100000 values or 64 MiB"));
     assert_eq!(post(&stub, "PUT /0", &json!("smaller")).status, 200);
     assert_eq!(
         post(&stub, &format!("PUT /{}", "k".repeat(2000)), &json!(1)).status,

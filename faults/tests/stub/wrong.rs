@@ -63,6 +63,36 @@ fn all_mistakes_are_told_at_once_and_where_they_are() {
 }
 
 #[test]
+fn what_looks_like_a_template_where_nothing_is_filled_in_is_a_mistake() {
+    let problems = spec(json!({
+        "state": { "a": [{ "b": "{{uuid}}" }] },
+        "routes": [{
+            "get": "/{id}",
+            "where": {
+                "query": { "q": "{{path.id}}" },
+                "headers": { "h": "{{path.id}}" },
+                "body": { "/b": ["{{path.id}}"] },
+            },
+        }],
+    }));
+    let problems = problems.expect_err("something wrong");
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let expected = [
+        "state.a[0].b",
+        "routes[0].where.query.q",
+        "routes[0].where.headers.h",
+        "routes[0].where.body./b[0]",
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (said, at) in said.iter().zip(expected) {
+        assert!(
+            said.starts_with(&format!("{at}: nothing is filled in here")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_route_that_no_request_comes_to_is_a_mistake() {
     let said = said_of(&json!([
         { "get": "/a/{id}", "json": 1 },

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
-use super::kept;
+use super::json::templates_in;
 use super::params::{self, Params};
 use super::problem::{Problem, Step, clip};
 use super::spec::{METHODS, Route, Spec, UNMATCHED};
@@ -134,12 +134,11 @@ impl Checker<'_> {
         self.complain_at(steps, vec![Problem { at_key, ..problem }]);
     }
 
+    /// What is kept at the beginning, before anybody has asked for anything.
     fn state(&mut self, state: &IndexMap<String, Value>) {
-        let bytes: usize = state.values().map(kept::weight).sum();
-        if bytes > kept::BYTES_MAX {
-            let mib = kept::BYTES_MAX >> 20;
-            let message = format!("a stub keeps no more than {mib} MiB");
-            self.complain_of_key(&["state"], Problem::new(message, ""));
+        for (key, value) in state {
+            let why = "there is no request yet; write the value as it is to be";
+            self.complain_at(&["state", key], templates_in(value, why));
         }
     }
 }

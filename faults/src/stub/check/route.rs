@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Checker, line, name};
 use crate::stub::condition::{Conditions, Wanted};
-use crate::stub::json::Json;
+use crate::stub::json::{Json, templates_in};
 use crate::stub::params;
 use crate::stub::pattern::PathPattern;
 use crate::stub::problem::{Problem, clip};
@@ -125,20 +125,31 @@ impl Checker<'_> {
     fn conditions(&mut self, written: params::Where) -> Conditions {
         let mut conditions = Conditions::default();
         for (name, wanted) in written.query {
+            self.as_written(&["where", "query", &name], &wanted.0.as_str().into());
             conditions.query.push((name, Wanted::text(&wanted.0)));
         }
         for (name, wanted) in written.headers {
-            self.header_name(&["where", "headers", &name], &name);
+            let at = ["where", "headers", &name];
+            self.header_name(&at, &name);
+            self.as_written(&at, &wanted.0.as_str().into());
             let name = name.to_ascii_lowercase();
             conditions.headers.push((name, Wanted::text(&wanted.0)));
         }
         for (key, wanted) in written.body {
+            let at = ["where", "body", &key];
             if let Err(problem) = pointer(key.clone()) {
-                self.complain_of_key(&["where", "body", &key], problem);
+                self.complain_of_key(&at, problem);
             }
+            self.as_written(&at, &wanted);
             conditions.body.push((key, Wanted::value(&wanted)));
         }
         conditions
+    }
+
+    /// A condition is a condition on the request alone.
+    fn as_written(&mut self, at: &[&str], wanted: &Value) {
+        let why = "a condition is compared as it is written; `*` in a text stands for anything";
+        self.complain_at(at, templates_in(wanted, why));
     }
 
     fn headers(
