@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use tokio::net::TcpStream;
 
 use crate::dice::Dice;
@@ -19,7 +18,7 @@ use crate::observe::Ended;
 use crate::tcp;
 use crate::timer::{self, Alarm};
 use crate::which::{ConnectionFacts, Holds};
-use crate::wire::{Socket, Upstream, fill};
+use crate::wire::{Begun, Socket, fill};
 
 /// What is known of a connection while it lasts.
 #[derive(Debug)]
@@ -137,6 +136,9 @@ impl Conn {
             if let (Some(dice), None) = (&drawn.dice, &drawn.waits) {
                 let treatment = treatment.get_or_insert_default();
                 active.rule.fault.treat(&mut dice.clone(), treatment);
+                if active.rule.redirect.is_some() {
+                    treatment.request.to = active.rule.redirect;
+                }
                 if let Some((after, _)) = &mut treatment.connection.ends {
                     // Counted from the accept, so that one clock serves all faults.
                     *after += drawn.since.saturating_duration_since(self.opened);
@@ -328,15 +330,12 @@ pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream) {
 }
 
 async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
-    let none = BytesMut::new();
     match conn.edge.protocol() {
-        Protocol::Http => Box::pin(http::serve(conn, client, none, None)).await,
-        Protocol::Tcp => tcp::serve(conn, client, none, None).await,
-        Protocol::Auto => match listen_in(conn, client).await {
-            Some((true, first, upstream)) => {
-                Box::pin(http::serve(conn, client, first, upstream)).await
-            }
-            Some((false, first, upstream)) => tcp::serve(conn, client, first, upstream).await,
+        Protocol::Http => Box::pin(http::serve(conn, client, None)).await,
+        Protocol::Tcp => tcp::serve(conn, client, None).await,
+        Protocol::Auto => match Box::pin(listen_in(conn, client)).await {
+            Some((true, begun)) => Box::pin(http::serve(conn, client, Some(begun))).await,
+            Some((false, begun)) => tcp::serve(conn, client, Some(begun)).await,
             None => Ended::Answered,
         },
     }
@@ -348,15 +347,15 @@ const SPEAKS_FIRST: Duration = Duration::from_millis(200);
 
 /// Finds out whether a connection speaks HTTP, and gives what was read and opened meanwhile;
 /// `None` when the caller left without a word.
-async fn listen_in(conn: &Conn, client: &mut Socket) -> Option<(bool, BytesMut, Option<Upstream>)> {
-    let mut first = BytesMut::new();
-    let mut upstream: Option<Upstream> = None;
+async fn listen_in(conn: &Conn, client: &mut Socket) -> Option<(bool, Box<Begun>)> {
+    let mut begun = Box::<Begun>::default();
     loop {
-        if let Some(http) = head::looks_like_http(&first) {
-            return Some((http, first, upstream));
+        if let Some(http) = head::looks_like_http(&begun.first) {
+            return Some((http, begun));
         }
+        let Begun { first, upstream } = &mut *begun;
         let callee_speaks = async {
-            if let Some(upstream) = &mut upstream {
+            if let Some(upstream) = upstream {
                 fill(&mut upstream.socket, &mut upstream.ahead)
                     .await
                     .is_ok()
@@ -366,16 +365,16 @@ async fn listen_in(conn: &Conn, client: &mut Socket) -> Option<(bool, BytesMut, 
             }
         };
         tokio::select! {
-            more = fill(client, &mut first) => {
+            more = fill(client, first) => {
                 more.ok()?;
             }
             spoke = callee_speaks => {
-                if spoke || upstream.is_some() {
-                    return Some((false, first, upstream));
+                if spoke || begun.upstream.is_some() {
+                    return Some((false, begun));
                 }
                 match conn.edge.connect().await {
-                    Ok(connected) => upstream = Some(connected),
-                    Err(_) => return Some((false, first, None)),
+                    Ok(connected) => begun.upstream = Some(connected),
+                    Err(_) => return Some((false, begun)),
                 }
             }
         }

@@ -56,6 +56,8 @@ pub struct Rule {
     pub probability: f64,
     /// From when to when.
     pub schedule: Schedule,
+    /// Where requests go that the fault sends elsewhere.
+    pub redirect: Option<SocketAddr>,
 }
 
 impl Rule {
@@ -68,6 +70,7 @@ impl Rule {
             times: Times::default(),
             probability: 1.0,
             schedule: Schedule::default(),
+            redirect: None,
         }
     }
 }

@@ -134,6 +134,14 @@ impl Socket {
         let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
     }
 
+    /// Ends the connection.
+    pub(crate) async fn end(&mut self, how: Break) {
+        match how {
+            Break::Reset => self.reset_on_close(),
+            Break::Close => Box::pin(self.close_gently()).await,
+        }
+    }
+
     /// Closes so that what was written still arrives: FIN, then wait a little for the other
     /// side's. Dropping a socket with unread bytes at once would reset it and could destroy the
     /// answer.
@@ -220,4 +228,13 @@ impl Upstream {
             ahead: BytesMut::new(),
         })
     }
+}
+
+/// What was read and opened before it was known what a connection speaks.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    /// What the caller has sent.
+    pub(crate) first: BytesMut,
+    /// The connection to the callee, where it was made.
+    pub(crate) upstream: Option<Upstream>,
 }

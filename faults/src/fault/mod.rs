@@ -53,6 +53,12 @@ pub trait Fault: Debug + Send + Sync {
         None
     }
 
+    /// The name of who gets the request instead of the callee, if that is what it does; whoever
+    /// injects it finds the address and puts it into [`Rule::redirect`](crate::Rule::redirect).
+    fn redirects_to(&self) -> Option<&str> {
+        None
+    }
+
     /// How long it holds an answer back at least, if that is what it does.
     fn delay(&self) -> Option<Duration> {
         None
@@ -236,6 +242,7 @@ catalogue! {
     close_connection::CloseConnection,
     duplicate::Duplicate,
     reorder::Reorder,
+    redirect::Redirect,
 }
 
 /// Looks a kind up by its key in a suite.

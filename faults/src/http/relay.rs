@@ -18,9 +18,9 @@ use crate::dice;
 use crate::edge::Edge;
 use crate::fault::{Answer, Break, Made, Treatment};
 use crate::observe::{Ended, Slot, operation};
-use crate::tcp;
+use crate::tcp::Tunnel;
 use crate::which::Subject;
-use crate::wire::{AHEAD_MAX, Gone, Socket, Upstream, fill, swallow, until_gone};
+use crate::wire::{AHEAD_MAX, Begun, Gone, Socket, Upstream, fill, swallow, until_gone};
 
 /// How long a copy of a request may take before the request itself goes on.
 const COPY_MAX: Duration = Duration::from_secs(5);
@@ -40,12 +40,8 @@ enum Then {
 }
 
 /// Serves one connection of a caller until it ends, and says how it ended.
-pub(crate) async fn serve(
-    conn: &Conn,
-    client: &mut Socket,
-    first: BytesMut,
-    upstream: Option<Upstream>,
-) -> Ended {
+pub(crate) async fn serve(conn: &Conn, client: &mut Socket, begun: Option<Box<Begun>>) -> Ended {
+    let Begun { first, upstream } = begun.map(|begun| *begun).unwrap_or_default();
     let mut relay = Relay {
         conn,
         edge: &conn.edge,
@@ -58,7 +54,8 @@ pub(crate) async fn serve(
         let then = match idle::next(relay.client, &mut relay.buffer, &mut relay.upstream).await {
             Next::Request(head) => {
                 conn.busy.store(true, Ordering::Relaxed);
-                let then = relay.exchange(head).await;
+                // An idle connection does not carry the room for an exchange.
+                let then = Box::pin(relay.exchange(head)).await;
                 conn.busy.store(false, Ordering::Relaxed);
                 relay.first = false;
                 then
@@ -518,21 +515,16 @@ impl Relay<'_> {
     /// Passes everything as it is, including what was read ahead on both sides. From here on the
     /// connection is bytes.
     async fn tunnel(self, slot: Slot) -> Ended {
-        let upstream = match self.upstream {
-            Some(upstream) => upstream,
-            None => {
-                if let Ok(upstream) = self.edge.connect().await {
-                    upstream
-                } else {
-                    self.client.reset_on_close();
-                    return Ended::Callee;
-                }
-            }
-        };
-        self.edge
-            .log
-            .update(slot, |exchange| exchange.executed = true);
-        tcp::tunnel(self.conn, self.client, self.buffer, upstream, slot).await
+        let begun = Box::new(Begun {
+            first: self.buffer,
+            upstream: self.upstream,
+        });
+        if let Some(tunnel) = Tunnel::new(self.conn, &mut *self.client, Some(begun), slot).await {
+            tunnel.run().await
+        } else {
+            self.client.reset_on_close();
+            Ended::Callee
+        }
     }
 }
 

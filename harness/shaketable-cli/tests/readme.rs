@@ -101,7 +101,7 @@ fn the_stub_takes_the_place_of_a_service_of_the_first_suite_and_answers_as_is_sa
 fn every_example_of_a_fault_or_check_is_a_piece_of_a_suite() {
     let suite = |fault: &str, check: &str| {
         format!(
-            "name: x\nservices:\n  inventory: {{ run: a }}\n  order: {{ run: b, calls: {{ inventory: I }} }}\n\
+            "name: x\nservices:\n  inventory: {{ run: a }}\n  inventory-v2: {{ run: c }}\n  order: {{ run: b, calls: {{ inventory: I }} }}\n\
              load: {{ rate: 1/s, request: {{ to: order, get: / }} }}\n\
              experiments:\n  e:\n    faults: [{{ edge: order -> inventory, {fault} }}]\n    expect: [{{ {check} }}]\n"
         )

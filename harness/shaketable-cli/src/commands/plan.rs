@@ -77,7 +77,7 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
         out.push_str("  no faults\n");
     }
     for fault in &experiment.faults {
-        let _ = write!(out, "  fault  {} on {}", fault.fault.describe(), fault.edge);
+        let _ = write!(out, "  fault  {} on {}", fault.describe(), fault.edge);
         if fault.probability < 1.0 {
             let _ = write!(out, ", {}% of them", fault.probability * 100.0);
         }

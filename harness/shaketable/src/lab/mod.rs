@@ -16,6 +16,7 @@
 //! **Invariant:** a lab that was started is taken down on every way out.
 
 mod collect;
+mod inject;
 mod order;
 mod phases;
 mod run;

@@ -11,12 +11,14 @@ use shaketable_faults::observe::Clock;
 use shaketable_faults::plane::{Plane, PlaneError, Proxy, Settings};
 use tokio::task::JoinSet;
 
+use super::inject::inject;
 use super::setting::Setting;
 use super::{order, stubs};
 use crate::event::Event;
 use crate::launch::{self, CommandSpec, LaunchError, Played, Running, ServiceSpec};
 use crate::plan::Plan;
-use crate::suite::{Command, Edge, Service, Start};
+use crate::record::FaultMark;
+use crate::suite::{Command, Edge, Experiment, Service, Start};
 
 /// How long a setup, reset or teardown command may take.
 const COMMAND_MAX: Duration = Duration::from_mins(2);
@@ -64,6 +66,8 @@ pub(super) struct Lab {
     pub(super) stubs: Vec<Played>,
     pub(super) addresses: BTreeMap<String, SocketAddr>,
     pub(super) ready_after: BTreeMap<String, Duration>,
+    /// The faults that were there before the services.
+    pub(super) early: Vec<FaultMark>,
     plane: Plane,
     down: Down,
 }
@@ -79,6 +83,7 @@ impl Lab {
     /// Starts everything. On an error nothing is left.
     pub(super) async fn start(
         plan: &Plan,
+        experiment: &Experiment,
         setting: &Setting,
         dir: &Path,
         clock: Clock,
@@ -90,6 +95,7 @@ impl Lab {
             stubs: Vec::new(),
             addresses: BTreeMap::new(),
             ready_after: BTreeMap::new(),
+            early: Vec::new(),
             plane,
             down: Down {
                 levels: order::levels(&plan.suite),
@@ -98,7 +104,7 @@ impl Lab {
             },
         };
         let came_up = tokio::select! {
-            came_up = lab.bring_up(plan, setting, dir) => came_up,
+            came_up = lab.bring_up(plan, experiment, setting, dir, clock) => came_up,
             // What is half started is given up, and ends as the rest is taken down.
             () = setting.cancel.cancelled() => Err(LabError::Interrupted),
         };
@@ -115,8 +121,10 @@ impl Lab {
     async fn bring_up(
         &mut self,
         plan: &Plan,
+        experiment: &Experiment,
         setting: &Setting,
         dir: &Path,
+        clock: Clock,
     ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
             let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -125,6 +133,10 @@ impl Lab {
                     .open(&edge.name.to_string(), edge.protocol, any_port)
                     .await?,
             );
+        }
+        for entry in experiment.faults.iter().filter(|entry| entry.from_start) {
+            let mark = inject(self, entry, &self.early, clock, &setting.events).await;
+            self.early.extend(mark);
         }
         commands("setup", &plan.suite.setup, dir, setting).await?;
         for level in self.down.levels.clone() {

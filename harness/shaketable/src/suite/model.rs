@@ -2,7 +2,7 @@
 //!
 //! How it is written down is another matter, and stands in `written.rs`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use serde_json::Value;
 use shaketable_faults::Protocol;
 use shaketable_faults::fault::{self, Fault};
 use shaketable_faults::stub;
-use shaketable_faults::units::Rate;
+use shaketable_faults::times::{Schedule, Shape, Times};
+use shaketable_faults::units::{HumanDuration, Rate};
 use shaketable_faults::which::Which;
 
 use crate::check::{self, Check};
@@ -156,10 +157,50 @@ pub struct FaultEntry {
     pub fault: Arc<dyn Fault>,
     /// The exchanges that it is meant for.
     pub which: Which,
+    /// Which of these by their count.
+    pub times: Times,
     /// The share of these that it hits, above 0 and at most 1.
     pub probability: f64,
+    /// From when to when, counted from when it is injected.
+    pub schedule: Schedule,
+    /// Whether it is injected before the services start.
+    pub from_start: bool,
     /// Where it is written.
     pub at: Position,
+}
+
+impl FaultEntry {
+    /// One line for a person: what, and when if that is not the whole phase.
+    pub fn describe(&self) -> String {
+        let mut text = self.fault.describe();
+        let Schedule {
+            after,
+            lasts,
+            shape,
+        } = self.schedule;
+        if !after.is_zero() {
+            let _ = write!(text, ", after {}", HumanDuration(after));
+        }
+        if let Some(lasts) = lasts {
+            let _ = write!(text, ", for {}", HumanDuration(lasts));
+        }
+        match shape {
+            Shape::Steady => {}
+            Shape::Ramp { over } => {
+                let _ = write!(text, ", growing over {over}");
+            }
+            Shape::Wave { on, off } => {
+                let _ = write!(text, ", {on} on and {off} off");
+            }
+            Shape::Outages { up, down } => {
+                let _ = write!(text, ", in outages of about {down} every {up}");
+            }
+        }
+        if self.from_start {
+            text.push_str(", from the start");
+        }
+        text
+    }
 }
 
 /// One check of an experiment.

@@ -18,7 +18,7 @@ use shaketable_faults::units::{HumanDuration, Rate};
 
 use crate::names::ServiceName;
 
-pub(super) use entries::{Expectation, Fault};
+pub(super) use entries::{Begins, Expectation, Fault};
 pub(super) use text::{
     CommandLine, Commands, HttpPath, Scalar, SocketAddress, VariableName, complaint,
 };
