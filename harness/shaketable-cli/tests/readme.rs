@@ -1,6 +1,9 @@
 //! The README's tables and its first suite say what is so.
 
-use shaketable::suite::{self, InMemory};
+use std::sync::Arc;
+
+use shaketable::stub::{Request, Stub};
+use shaketable::suite::{self, InMemory, Start};
 use shaketable::{check, fault};
 
 const README: &str = include_str!("../../../README.md");
@@ -49,6 +52,49 @@ fn the_first_suite_is_a_suite() {
         &|_| None,
     );
     suite.unwrap_or_else(|errors| panic!("{}", errors.to_plain()));
+}
+
+/// The stub of the README, over a suite in which the service is a process.
+#[test]
+fn the_stub_takes_the_place_of_a_service_of_the_first_suite_and_answers_as_is_said() {
+    let blocks: Vec<&str> = README
+        .split("```yaml\n")
+        .skip(1)
+        .map(|block| &block[..block.find("```").unwrap()])
+        .collect();
+    let [first, stubbed] = blocks[..] else {
+        panic!("two suites stand in the README")
+    };
+    let mut files = InMemory::one("checkout.yaml", first);
+    files
+        .texts
+        .insert("stubbed.yaml".to_owned(), stubbed.to_owned());
+    let read = suite::load("stubbed.yaml", &files, &|_| None);
+    let suite = read.unwrap_or_else(|errors| panic!("{}", errors.to_plain()));
+    assert_eq!(suite.edges[0].name.to_string(), "order -> inventory");
+    let Start::Stub(spec) = &suite.services["inventory"].start else {
+        panic!("{:?}", suite.services["inventory"])
+    };
+    let stub = Stub::new("inventory", Arc::clone(spec), 1);
+    let ask = |method, target, body| {
+        let headers = &[];
+        let response = stub.answer(&Request {
+            method,
+            target,
+            headers,
+            body,
+        });
+        (
+            response.status,
+            String::from_utf8(response.body.to_vec()).unwrap(),
+        )
+    };
+    let made = (201, r#"{"reservation":"r1","quantity":2}"#.to_owned());
+    assert_eq!(ask("POST", "/reservations", br#"{"quantity":2}"#), made);
+    let kept = (200, r#"{"quantity":2}"#.to_owned());
+    assert_eq!(ask("GET", "/reservations/r1", b""), kept);
+    assert_eq!(ask("GET", "/__stub/counters/reservations", b"").1, "1");
+    assert_eq!(ask("GET", "/reservations/r2", b"").0, 404);
 }
 
 #[test]

@@ -36,4 +36,4 @@ pub mod report;
 pub mod saved;
 pub mod suite;
 
-pub use shaketable_faults::{fault, units};
+pub use shaketable_faults::{fault, stub, units};

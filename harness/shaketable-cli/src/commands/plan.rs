@@ -5,6 +5,7 @@ use std::path::Path;
 
 use shaketable::between::form::Form;
 use shaketable::plan::Plan;
+use shaketable::stub::Spec;
 use shaketable::suite::{Edge, Experiment, Start};
 use shaketable::units::brief;
 
@@ -31,6 +32,7 @@ fn text(plan: &Plan) -> String {
         let start = match &service.start {
             Start::Run { argv } => argv.join(" "),
             Start::Cargo { bin, args, .. } => format!("cargo binary {bin} {}", args.join(" ")),
+            Start::Stub(spec) => stub_text(spec),
             Start::Address(address) => format!("already running at {address}"),
         };
         let _ = writeln!(out, "  {:<12} {}", service.name, start.trim_end());
@@ -75,6 +77,18 @@ fn ways(edge: &Edge) -> String {
         ways.push("what the caller's command line, environment or files say".to_owned());
     }
     ways.join(", ")
+}
+
+/// The routes of a stub, the first ones of many.
+fn stub_text(spec: &Spec) -> String {
+    const SHOWN_MAX: usize = 4;
+    let routes: Vec<&str> = spec.routes().collect();
+    let shown = routes.iter().take(SHOWN_MAX).copied();
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match routes.len().saturating_sub(SHOWN_MAX) {
+        0 => format!("stub: {shown}"),
+        more => format!("stub: {shown} and {more} more"),
+    }
 }
 
 fn experiment_text(out: &mut String, experiment: &Experiment) {

@@ -19,6 +19,7 @@ mod output;
 mod red_and_green;
 mod selecting;
 mod stage;
+mod stubs;
 mod suites;
 #[path = "../support/target.rs"]
 mod target;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `start` | brings a lab up and takes it down |
 //! | `proxies` | where each proxy listens, and what its caller is told of it |
+//! | `stubs` | the services that are played by ourselves |
 //! | `order` | who has to be up before whom |
 //! | `run` | one experiment in a fresh lab, from the first process to the report |
 //! | `setting` | what a run needs to know beside its plan |
@@ -24,6 +25,7 @@ mod run;
 mod setting;
 mod stalls;
 mod start;
+mod stubs;
 mod survey;
 mod waits;
 

@@ -11,11 +11,10 @@ use shaketable_faults::plane::{Plane, PlaneError, Proxy, Settings};
 use tokio::task::JoinSet;
 
 use super::inject::inject;
-use super::order;
-use super::proxies;
 use super::setting::Setting;
+use super::{order, proxies, stubs};
 use crate::event::Event;
-use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Running, ServiceSpec};
+use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Played, Running, ServiceSpec};
 use crate::plan::Plan;
 use crate::record::FaultMark;
 use crate::suite::{Command, Edge, Experiment, Service, Start};
@@ -80,6 +79,8 @@ pub(super) struct Lab {
     pub(super) proxies: Vec<Proxy>,
     /// In the order in which they were started.
     pub(super) running: Vec<Running>,
+    /// The services that we play ourselves.
+    pub(super) stubs: Vec<Played>,
     pub(super) addresses: BTreeMap<String, SocketAddr>,
     pub(super) ready_after: BTreeMap<String, Duration>,
     /// The faults that were there before the services.
@@ -110,6 +111,7 @@ impl Lab {
         let mut lab = Self {
             proxies: Vec::new(),
             running: Vec::new(),
+            stubs: Vec::new(),
             addresses: BTreeMap::new(),
             ready_after: BTreeMap::new(),
             early: Vec::new(),
@@ -178,6 +180,10 @@ impl Lab {
                 self.at(&plan.suite.edges, &service.name, address);
                 continue;
             }
+            if let Start::Stub(spec) = &service.start {
+                self.play(service, spec, plan, setting)?;
+                continue;
+            }
             let spec = self.spec(service, &plan.suite.edges, setting);
             let vars = self.vars(&plan.suite.edges, &service.name, setting);
             let log = dir.join(format!("{}.log", file_name(&service.name)));
@@ -221,7 +227,7 @@ impl Lab {
     }
 
     /// A service is up: the proxies of its edges lead to it from now on.
-    fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
+    pub(super) fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
         self.addresses.insert(service.to_owned(), address);
         for (edge, proxy) in edges.iter().zip(&self.proxies) {
             if edge.name.callee == service {
@@ -247,7 +253,7 @@ impl Lab {
                     .map_or_else(|| bin.clone(), |path| path.display().to_string());
                 std::iter::once(built).chain(args.iter().cloned()).collect()
             }
-            Start::Address(_) => Vec::new(),
+            Start::Stub(_) | Start::Address(_) => Vec::new(),
         };
         let mut env = proxies::variables(edges, &self.proxies, &service.name);
         env.extend(
@@ -276,6 +282,7 @@ impl Lab {
         let Self {
             proxies,
             running,
+            stubs,
             plane,
             down,
             ..
@@ -306,7 +313,10 @@ impl Lab {
         if !setting.keeper.all_ended().await {
             left.push("what was given up half started".to_owned());
         }
+        // Whatever could have called a stub has ended: what it tells now is final.
+        let ended = stubs::end(stubs, &down.dir, setting).await;
         commands("teardown", &down.teardown, &down.dir, setting).await?;
+        ended?;
         if left.is_empty() {
             return Ok(());
         }

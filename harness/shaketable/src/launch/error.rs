@@ -119,6 +119,14 @@ pub enum LaunchError {
         /// The last lines of the service's log, when it had been started already.
         log_tail: Vec<String>,
     },
+    /// A stub could not be played.
+    #[error("play the stub `{service}`: {source}")]
+    Stub {
+        /// The service.
+        service: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A command ended with an error, or did not end in time.
     #[error("run `{command}`: {end}{}", Tail(log_tail))]
     CommandFailed {

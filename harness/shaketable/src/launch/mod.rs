@@ -10,6 +10,7 @@
 //! | `service` | start a service, wait until it is ready, stop it |
 //! | `belongings` | the directory that a target has while it lives, with the files written for it |
 //! | `hosts` | what a target's own `/etc/hosts` says |
+//! | `stub` | a service without a process, which we play ourselves |
 //! | `cargo` | build a service that is started by `cargo` |
 //! | `command` | run a setup, reset or teardown command |
 //! | [`keeper`] | the small process over every target: ends the whole tree when the lifeline ends |
@@ -42,6 +43,7 @@ mod platform;
 mod port;
 mod ready;
 mod service;
+mod stub;
 mod tree;
 
 pub use self::cargo::{CargoBin, cargo_build};
@@ -53,3 +55,4 @@ pub use self::kept::KeeperCommand;
 pub use self::log::last_lines;
 pub use self::ready::Ready;
 pub use self::service::{Running, ServiceSpec, start};
+pub use self::stub::{Played, play};

@@ -184,7 +184,7 @@ pub(super) fn beside(file: &str, relative: &str) -> String {
 }
 
 /// Lays one tree over another: maps merge, everything else is replaced. Of keys that exclude each
-/// other, those of the tree above stay.
+/// other, those of the tree above stay; so a stub takes the place of a process with all its keys.
 pub(super) fn merge(base: Node, over: Node, shape: Shape<'_>) -> Node {
     let (Kind::Map(mut merged), true) = (base.kind, matches!(over.kind, Kind::Map(_))) else {
         return over;
@@ -200,6 +200,9 @@ pub(super) fn merge(base: Node, over: Node, shape: Shape<'_>) -> Node {
         if group.iter().any(|key| entries.contains_key(*key)) {
             merged.retain(|key, _| !group.contains(&key.as_str()) || entries.contains_key(key));
         }
+    }
+    for alone in entries.keys().flat_map(|key| shape.not_beside(key)) {
+        merged.shift_remove(alone);
     }
     for (key, mut entry) in entries {
         if let Some(below) = merged.get_mut(&key) {

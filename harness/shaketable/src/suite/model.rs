@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use shaketable_faults::Protocol;
 use shaketable_faults::fault::{self, Fault};
+use shaketable_faults::stub;
 use shaketable_faults::times::{Schedule, Shape, Times};
 use shaketable_faults::units::{HumanDuration, Rate};
 use shaketable_faults::which::Which;
@@ -96,8 +97,17 @@ pub enum Start {
         /// Whether it is built with optimisation.
         release: bool,
     },
+    /// Nothing runs: Shaketable plays it.
+    Stub(Arc<stub::Spec>),
     /// It already runs, here.
     Address(SocketAddr),
+}
+
+impl Service {
+    /// Whether it is a process that we start.
+    pub fn is_started(&self) -> bool {
+        matches!(self.start, Start::Run { .. } | Start::Cargo { .. })
+    }
 }
 
 /// How to see that a service is ready.

@@ -1,12 +1,14 @@
 //! Right suites, and the model that comes of each.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shaketable::between::form::Form;
 use shaketable::names::EdgeName;
 use shaketable::suite::{self, Command, Disk, InMemory, Phases, Ready, Start, Suite};
 use shaketable_faults::Protocol;
+use shaketable_faults::stub::{Request, Stub};
 
 use super::load_text;
 
@@ -244,6 +246,57 @@ fn variables_of_edges_can_be_used_without_being_given() {
 }
 
 #[test]
+fn a_stub_is_read_and_can_be_played() {
+    let suite = load("everything");
+    let payment = &suite.services["payment"];
+    assert_eq!(payment.port, Some(9002));
+    assert!(!payment.is_started() && suite.services["stock"].is_started());
+    let Start::Stub(spec) = &payment.start else {
+        panic!("{:?}", payment.start)
+    };
+    assert_eq!(
+        spec.routes().collect::<Vec<_>>(),
+        [
+            "pay",
+            "GET /accounts/me",
+            "PUT /a",
+            "PATCH /a",
+            "DELETE /a",
+            "HEAD /a",
+            "ANY /{*rest}"
+        ]
+    );
+    let stub = Stub::new("payment", Arc::clone(spec), 1);
+    let body = br#"{"amount": 0, "currency": "EUR"}"#;
+    let headers: [(&str, &[u8]); 1] = [("x-tier", b"golden")];
+    let response = stub.answer(&Request {
+        method: "POST",
+        target: "/charges/A1?fast=1&page=2",
+        headers: &headers,
+        body,
+    });
+    assert_eq!(response.status, 201);
+    assert_eq!(
+        response.body,
+        r#"{"id":"A1","page":"2","trace":null,"at":[0,null]}"#
+    );
+    let retry_after = ("retry-after".to_owned(), "1.50".to_owned());
+    assert!(
+        response.headers.contains(&retry_after),
+        "a number is the text that was written: {response:?}"
+    );
+    assert_eq!(
+        stub.summary()["state"],
+        serde_json::json!({
+            "charges/A1": { "whole": { "amount": 0, "currency": "EUR" }, "left": 10 },
+            "limits": { "day": 1000 },
+            "stock/A1": 9,
+            "total": 0,
+        })
+    );
+}
+
+#[test]
 fn requests_and_what_an_experiment_changes_are_read() {
     let suite = load("everything");
     let quiet = &suite.experiments["all quiet"];
@@ -336,6 +389,12 @@ fn a_suite_completes_the_ones_that_it_extends() {
         "`cargo` replaces `run`"
     );
     assert_eq!(order.ready, Ready::Http("/healthz".to_owned()));
+    let payment = &suite.services["payment"];
+    assert!(
+        matches!(&payment.start, Start::Stub(spec) if spec.routes().eq(["POST /charges"])),
+        "a stub takes the place of a process with all its keys"
+    );
+    assert_eq!((payment.port, payment.env.len()), (Some(9100), 0));
     let slow = &suite.experiments["slow"];
     assert_eq!(slow.load.requests.len(), 2, "`requests` replaces `request`");
     assert_eq!(slow.faults[0].fault.describe(), "latency 250ms");

@@ -303,7 +303,7 @@ fn names_used(service: &Service) -> BTreeSet<String> {
     let words = match &service.start {
         Start::Run { argv } => argv.as_slice(),
         Start::Cargo { args, .. } => args.as_slice(),
-        Start::Address(_) => &[],
+        Start::Stub(_) | Start::Address(_) => &[],
     };
     let ready = match &service.ready {
         Ready::Command(argv) => argv.as_slice(),

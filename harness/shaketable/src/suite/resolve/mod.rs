@@ -8,6 +8,7 @@ mod load;
 mod phases;
 mod ready;
 mod services;
+mod stub;
 mod templates;
 
 use serde::de::DeserializeOwned;

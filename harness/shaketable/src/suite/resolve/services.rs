@@ -58,6 +58,9 @@ impl Reader<'_> {
         if self.has(&path.then("address")) {
             self.nothing_for_the_start(path);
         }
+        if self.has(&path.then("stub")) {
+            self.nothing_for_a_stub(path);
+        }
         let of_edges = names_of_caller(edges);
         let of_edges = of_edges.keys().map(String::as_str);
         let files = self.has(&path.then("files")).then_some(FILES);
@@ -109,6 +112,9 @@ impl Reader<'_> {
                 args,
                 release,
             });
+        }
+        if self.has(&service.then("stub")) {
+            return self.stub(&service.then("stub"));
         }
         let address: SocketAddress = self.part(&service.then("address"))?;
         address.0.parse::<SocketAddr>().ok().map(Start::Address)

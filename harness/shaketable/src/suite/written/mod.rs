@@ -13,6 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use shaketable_faults::fault::{On, Short};
+use shaketable_faults::stub;
 use shaketable_faults::units::{HumanDuration, Rate};
 
 use crate::names::ServiceName;
@@ -46,6 +47,14 @@ fn exactly_one(keys: &[&str]) -> Value {
 /// The schema's way to say that the two keys are not there together.
 fn not_both(one: &str, other: &str) -> Value {
     json!({ "required": [one, other] })
+}
+
+/// The keys that mean nothing for a stub: it is no process, is ready at once, and calls nobody.
+pub(super) const NOT_FOR_A_STUB: [&str; 5] = ["env", "cwd", "grace", "ready", "calls"];
+
+/// The schema's way to say that the other keys are not there where the one is.
+fn alone(key: &str, others: &[&str]) -> Value {
+    json!({ key: { "not": { "anyOf": exactly_one(others) } } })
 }
 
 /// Services, the load on them, and the experiments that shake them.
@@ -88,12 +97,18 @@ pub(super) struct Suite {
     reason = "describes a part of the file that is read in smaller parts"
 )]
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["run", "cargo", "address"])))]
+#[schemars(
+    deny_unknown_fields,
+    extend("oneOf" = exactly_one(&["run", "cargo", "stub", "address"])),
+    extend("dependentSchemas" = alone("stub", &NOT_FOR_A_STUB)),
+)]
 pub(super) struct Service {
     /// The program to start, as one command line or as a list. `$PORT` is the port to listen on.
     run: Option<CommandLine>,
     /// A binary of a Cargo workspace, which is built and started.
     cargo: Option<Cargo>,
+    /// A service that Shaketable plays itself, where the real one is not at hand.
+    stub: Option<stub::Params>,
     /// Where the service already listens, on loopback.
     address: Option<SocketAddress>,
     /// The port to listen on; a free one is chosen when it is left out.
