@@ -5,9 +5,10 @@
 //!     --listen 127.0.0.1:8001 --upstream 127.0.0.1:8000 --protocol tcp --fault latency=50ms
 //! ```
 //! `--fault NAME=VALUE` may be given more than once, and takes what a suite takes. `--missing N`
-//! adds N faults for paths that nobody asks for.
+//! adds N faults for paths that nobody asks for. A line on stdout says when all are in force.
 
 use std::error::Error;
+use std::io::Write;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -78,10 +79,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let proxy = plane
         .open("caller -> callee", args.protocol, args.listen)
         .await?;
-    proxy.lead_to(args.upstream);
     for rule in args.rules {
         proxy.inject(rule).await?;
     }
+    proxy.lead_to(args.upstream);
+    writeln!(std::io::stdout(), "listens on {}", proxy.address())?;
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
