@@ -1,6 +1,7 @@
 //! The rounds: every proxy once in each, one after the other, in an order that rotates.
 
 use super::Bench;
+use super::calm::Calm;
 use super::error::BenchError;
 use super::job::Job;
 use super::machine::{Others, Watch};
@@ -40,6 +41,8 @@ pub(crate) struct Measured {
     pub(crate) left_out: Vec<LeftOut>,
     /// Who else was busy meanwhile.
     pub(crate) others: Others,
+    /// What had to be measured again.
+    pub(crate) calm: Calm,
 }
 
 /// The name of a contestant in a row: with what it speaks, where the row has both.
@@ -65,6 +68,7 @@ pub(crate) fn measure(
     peers: &[Box<dyn Peer>],
 ) -> Result<Measured, BenchError> {
     let watch = Watch::start()?;
+    let mut calm = bench.calm;
     let mut left_out = Vec::new();
     let mut leave_out = |label: String, why: &BenchError| {
         let why = why.to_string();
@@ -97,7 +101,7 @@ pub(crate) fn measure(
         let mut failed = Vec::new();
         for at in order(stands.len(), round) {
             let (contestant, stand) = &mut stands[at];
-            match stand.sample() {
+            match calm.keep(|| stand.sample()) {
                 Ok(sample) => contestant.samples.push(sample),
                 Err(why) => failed.push((at, why)),
             }
@@ -119,6 +123,7 @@ pub(crate) fn measure(
             .collect(),
         left_out,
         others,
+        calm,
     })
 }
 

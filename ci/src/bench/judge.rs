@@ -83,6 +83,9 @@ fn verdict(about: &About, target: &Target, whose: &str, measured: Option<Spread>
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "these are exact")]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::calm::Calm;
     use super::super::job::Job;
     use super::super::machine::Others;
     use super::super::ratio::Bound;
@@ -129,6 +132,7 @@ mod tests {
                 processes: 0.0,
                 host: 0.0,
             },
+            calm: Calm::new(100.0, Duration::ZERO),
         }
     }
 

@@ -6,10 +6,11 @@
 //! - `machine`, `process`, `proc`, `ports`, `lane`: the machine and the processes on it;
 //! - [`peers`]: the proxies, one a file; `job`: what they are asked to do; `control`: their API;
 //! - `wrk`, `ends`: what sends through them and what answers behind them;
-//! - [`rows`]: what is measured; [`alternate`]: the rounds;
+//! - [`rows`]: what is measured; [`alternate`]: the rounds; `calm`: that others leave us alone;
 //! - `ratio`, `judge`, `table`: what came out.
 
 mod alternate;
+mod calm;
 mod control;
 mod ends;
 mod error;
@@ -33,6 +34,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use calm::Calm;
 use error::{BenchError, Doing};
 use peers::{LineUp, Peer};
 use rows::{About, ROWS, syscalls};
@@ -57,6 +59,12 @@ pub(crate) struct Options {
     /// One round of one second each: whether it works, not how fast it is
     #[arg(long)]
     quick: bool,
+    /// A measurement is made again where others used more of the machine meanwhile
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
+    calm: f64,
+    /// For how long to wait for calm in one row; then it is measured as it is
+    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    patience: u64,
     /// Another build of ours, measured beside
     #[arg(long, value_name = "PROGRAM")]
     before: Option<PathBuf>,
@@ -76,6 +84,7 @@ pub(crate) struct Bench {
     pairs: usize,
     seconds: u64,
     idle_connections: usize,
+    calm: Calm,
 }
 
 /// Each end of 5,000 connections, in one process, and some.
@@ -84,10 +93,10 @@ const IDLE_CONNECTIONS: usize = 5000;
 
 impl Bench {
     fn new(options: &Options, dir: PathBuf) -> Result<Self, BenchError> {
-        let (pairs, seconds) = if options.quick {
-            (1, 1)
+        let (pairs, seconds, minutes) = if options.quick {
+            (1, 1, 0)
         } else {
-            (options.pairs.into(), options.seconds)
+            (options.pairs.into(), options.seconds, options.patience)
         };
         Ok(Self {
             dir,
@@ -95,6 +104,7 @@ impl Bench {
             descriptors: machine::raise_descriptor_limit(DESCRIPTORS)?,
             pairs,
             seconds,
+            calm: Calm::new(options.calm, Duration::from_secs(60 * minutes)),
             idle_connections: if options.quick {
                 1000
             } else {

@@ -48,7 +48,23 @@ pub(crate) fn row(measured: &Measured) -> String {
     for out in &measured.left_out {
         let _ = writeln!(text, "{} was not measured: {}", out.name, out.why);
     }
-    let _ = writeln!(text, "{}", measured.others);
+    let _ = write!(text, "{}", measured.others);
+    let calm = measured.calm;
+    if calm.repeated > 0 {
+        let _ = write!(
+            text,
+            "; {} disturbed measurements were made again",
+            calm.repeated
+        );
+    }
+    if calm.disturbed > 0 {
+        let _ = write!(
+            text,
+            "; {} DISTURBED measurements are in the table",
+            calm.disturbed
+        );
+    }
+    text.push('\n');
     text
 }
 
@@ -80,6 +96,10 @@ pub(crate) fn targets(judged: &[Judged]) -> String {
 /// `0.96 (0.93..1.01)`: the median, and how far the rounds lie apart.
 fn show(spread: Spread, decimals: usize) -> String {
     let Spread { median, min, max } = spread;
+    // Of one round there is nothing more to say.
+    if (max - min).abs() < f64::EPSILON {
+        return format!("{median:.decimals$}");
+    }
     format!("{median:.decimals$} ({min:.decimals$}..{max:.decimals$})")
 }
 

@@ -56,8 +56,9 @@ impl Answering {
         })
     }
 
-    /// Answers what has come, waiting at most so many milliseconds for something.
-    pub(crate) fn serve(&mut self, wait_ms: u16) -> Result<(), BenchError> {
+    /// Answers what has come, waiting at most so many milliseconds for something. `marked` says that
+    /// it may have waited for us.
+    pub(crate) fn serve(&mut self, wait_ms: u16, marked: bool) -> Result<(), BenchError> {
         let ready = match self.epoll.wait(&mut self.events, wait_ms) {
             Err(Errno::EINTR) => 0,
             ready => ready.doing("wait for questions")?,
@@ -66,7 +67,7 @@ impl Answering {
             match self.events[at].data() {
                 LISTENER => self.accept()?,
                 number => {
-                    if !self.answer(number) {
+                    if !self.answer(number, marked) {
                         self.connections.remove(&number);
                     }
                 }
@@ -90,7 +91,7 @@ impl Answering {
     }
 
     /// Answers on one connection; says whether it goes on.
-    fn answer(&mut self, number: u64) -> bool {
+    fn answer(&mut self, number: u64, marked: bool) -> bool {
         let Some((stream, ends)) = self.connections.get_mut(&number) else {
             return true;
         };
@@ -100,8 +101,9 @@ impl Answering {
             Err(error) => return error.kind() == ErrorKind::WouldBlock,
         };
         // So little is ever under way that a socket takes it at once.
-        (0..ends.count(&self.buffer[..length]))
-            .all(|_| stream.write_all(self.talk.answer()).is_ok())
+        let answer = self.talk.answer(marked);
+        ends.find(&self.buffer[..length])
+            .all(|_| stream.write_all(answer).is_ok())
     }
 
     /// Lets a thread of its own do it.
@@ -109,13 +111,13 @@ impl Answering {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let address = self.address;
-        let thread =
-            std::thread::Builder::new()
-                .name("answers".to_owned())
-                .spawn(move || {
-                    while !stopped.load(Ordering::Relaxed) && self.serve(LOOK_EVERY_MS).is_ok() {}
-                })
-                .doing("start the thread that answers")?;
+        let thread = std::thread::Builder::new()
+            .name("answers".to_owned())
+            .spawn(move || {
+                while !stopped.load(Ordering::Relaxed) && self.serve(LOOK_EVERY_MS, false).is_ok() {
+                }
+            })
+            .doing("start the thread that answers")?;
         Ok(OnAThread {
             address,
             stop,

@@ -37,6 +37,8 @@ pub(crate) struct Answered {
     pub(crate) on: usize,
     /// How long after its question.
     pub(crate) after: Duration,
+    /// Whether we, and not the proxy, may have made it late.
+    pub(crate) marked: bool,
 }
 
 impl Asking {
@@ -105,13 +107,14 @@ impl Asking {
                 length => length.doing("read an answer")?,
             };
             let now = Instant::now();
-            for _ in 0..connection.ends.count(&self.buffer[..length]) {
+            for marked in connection.ends.find(&self.buffer[..length]) {
                 let asked = connection.asked.pop_front().ok_or_else(|| {
                     BenchError::Measure("more came back through the proxy than was sent".to_owned())
                 })?;
                 answers.push(Answered {
                     on,
                     after: now.duration_since(asked),
+                    marked,
                 });
             }
         }
@@ -138,7 +141,7 @@ mod tests {
         let patience = Instant::now();
         while answers.len() < 5 {
             assert!(patience.elapsed().as_secs() < 30, "only {answers:?}");
-            answering.serve(0).unwrap();
+            answering.serve(0, false).unwrap();
             asking.collect(0, &mut answers).unwrap();
         }
         let mut on: Vec<usize> = answers.iter().map(|answer| answer.on).collect();

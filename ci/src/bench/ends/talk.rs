@@ -13,6 +13,10 @@ pub(crate) enum Talk {
 const MESSAGE: &[u8; 64] = &[b'x'; 64];
 const REQUEST: &[u8] = b"GET /stock/A1 HTTP/1.1\r\nHost: callee\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+/// Occurs in an answer, and nowhere else, when it was given late through no fault of the proxy.
+const MARK: u8 = b'!';
+const MARKED_MESSAGE: &[u8; 64] = &[MARK; 64];
+const MARKED_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nLate: !\r\n\r\n";
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 
 impl Talk {
@@ -24,11 +28,13 @@ impl Talk {
         }
     }
 
-    /// What the other one says.
-    pub(crate) fn answer(self) -> &'static [u8] {
-        match self {
-            Self::Echo => MESSAGE,
-            Self::Http => ANSWER,
+    /// What the other one says, with a mark or without.
+    pub(crate) fn answer(self, marked: bool) -> &'static [u8] {
+        match (self, marked) {
+            (Self::Echo, false) => MESSAGE,
+            (Self::Echo, true) => MARKED_MESSAGE,
+            (Self::Http, false) => ANSWER,
+            (Self::Http, true) => MARKED_ANSWER,
         }
     }
 }
@@ -39,39 +45,44 @@ pub(crate) struct Ends {
     talk: Talk,
     /// How much of the present message, or of the mark of its end, was seen.
     seen: usize,
+    /// Whether the present message is marked.
+    marked: bool,
 }
 
 impl Ends {
     /// At the start of a stream.
     pub(crate) fn new(talk: Talk) -> Self {
-        Self { talk, seen: 0 }
+        Self {
+            talk,
+            seen: 0,
+            marked: false,
+        }
     }
 
-    /// How many messages end in this piece.
-    pub(crate) fn count(&mut self, piece: &[u8]) -> usize {
-        match self.talk {
-            Talk::Echo => {
-                let all = self.seen + piece.len();
-                self.seen = all % MESSAGE.len();
-                all / MESSAGE.len()
-            }
-            // A proxy may have changed the head, so its length is not known.
-            Talk::Http => {
-                let mut ended = 0;
-                for byte in piece {
+    /// For each message that ends in this piece, whether it is marked.
+    pub(crate) fn find(&mut self, piece: &[u8]) -> impl Iterator<Item = bool> {
+        piece.iter().filter_map(|byte| {
+            self.marked |= *byte == MARK;
+            let length = match self.talk {
+                Talk::Echo => {
+                    self.seen += 1;
+                    MESSAGE.len()
+                }
+                // A proxy may have changed the head, so its length is not known.
+                Talk::Http => {
                     if *byte == END_OF_HEAD[self.seen] {
                         self.seen += 1;
                     } else {
                         self.seen = usize::from(*byte == END_OF_HEAD[0]);
                     }
-                    if self.seen == END_OF_HEAD.len() {
-                        self.seen = 0;
-                        ended += 1;
-                    }
+                    END_OF_HEAD.len()
                 }
-                ended
-            }
-        }
+            };
+            (self.seen == length).then(|| {
+                self.seen = 0;
+                std::mem::take(&mut self.marked)
+            })
+        })
     }
 }
 
@@ -79,19 +90,30 @@ impl Ends {
 mod tests {
     use super::*;
 
-    /// Counts in pieces of this size.
-    fn count(talk: Talk, bytes: &[u8], size: usize) -> usize {
+    /// Finds in pieces of this size.
+    fn find(talk: Talk, bytes: &[u8], size: usize) -> Vec<bool> {
         let mut ends = Ends::new(talk);
-        bytes.chunks(size).map(|piece| ends.count(piece)).sum()
+        let pieces = bytes.chunks(size);
+        pieces
+            .flat_map(|piece| ends.find(piece).collect::<Vec<_>>())
+            .collect()
     }
 
     #[test]
-    fn messages_are_counted_however_they_are_cut() {
-        let http = [REQUEST, ANSWER, b"GET / HTTP/1.1\r\nX: \r\r\n\r\n"].concat();
-        let echo = [0; 64 * 5 + 63];
-        for size in 1..=200 {
-            assert_eq!(count(Talk::Http, &http, size), 3, "in pieces of {size}");
-            assert_eq!(count(Talk::Echo, &echo, size), 5, "in pieces of {size}");
+    fn messages_are_found_however_they_are_cut() {
+        let answers = |talk: Talk| [talk.answer(false), talk.answer(true), talk.answer(false)];
+        let odd = b"GET / HTTP/1.1\r\nX: \r\r\n\r\n";
+        let http = [&answers(Talk::Http).concat(), REQUEST, odd].concat();
+        let echo = [&answers(Talk::Echo).concat()[..], &[b'x'; 63]].concat();
+        for size in 1..=300 {
+            let found = find(Talk::Http, &http, size);
+            assert_eq!(
+                found,
+                [false, true, false, false, false],
+                "pieces of {size}"
+            );
+            let found = find(Talk::Echo, &echo, size);
+            assert_eq!(found, [false, true, false], "pieces of {size}");
         }
     }
 }
