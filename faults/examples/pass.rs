@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use shaketable_faults::observe::Clock;
-use shaketable_faults::plane::Plane;
+use shaketable_faults::plane::{Plane, Settings};
 use shaketable_faults::which::Which;
 use shaketable_faults::{Protocol, Rule, fault};
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,10 +64,8 @@ fn rule(number: usize, text: &str, which: Which) -> Result<Rule, Box<dyn Error>>
     let kind = fault::find(name).ok_or(format!("no such fault: {name}"))?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
     Ok(Rule {
-        name: format!("{name} {number}"),
-        fault: (kind.build)(&value)?,
         which,
-        probability: 1.0,
+        ..Rule::new(format!("{name} {number}"), (kind.build)(&value)?)
     })
 }
 
@@ -75,7 +73,13 @@ fn rule(number: usize, text: &str, which: Which) -> Result<Rule, Box<dyn Error>>
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse(std::env::args().skip(1))?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let plane = Plane::start(0, Clock::start())?;
+    let plane = Plane::start(
+        Settings {
+            records: 10_000,
+            ..Settings::new(0)
+        },
+        Clock::start(),
+    )?;
     let proxy = plane
         .open("caller -> callee", args.protocol, args.listen)
         .await?;

@@ -41,9 +41,20 @@ impl Dice {
         }
     }
 
+    fn step(&mut self) {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    }
+
+    /// The next whole number, even from 0 up to `n` (excluded; 0 where `n` is 0).
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.step();
+        // The high half of a product (Lemire, 2019); its bias is below n / 2^64.
+        u64::try_from((u128::from(mix(self.state)) * u128::from(n)) >> 64).unwrap_or(0)
+    }
+
     /// The next number, even between 0 (included) and 1 (excluded).
     pub fn roll(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.step();
         (mix(self.state) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

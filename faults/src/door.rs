@@ -4,13 +4,14 @@
 //! kernel refuses connections while the door is shut, and no other process can take the port.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: i32 = 4096;
 
 /// A port, and the socket that keeps it.
 #[derive(Debug)]
@@ -58,4 +59,30 @@ impl Door {
         socket.set_nonblocking(true)?;
         TcpListener::from_std(socket.into())
     }
+
+    /// Listens with a backlog that is full and never emptied: whoever connects waits for the
+    /// handshake to end, as before a host that has stopped to answer.
+    pub(crate) fn fill_up(&self) -> io::Result<FullDoor> {
+        let socket = bound(self.address)?;
+        socket.listen(0)?;
+        let mut waiting = Vec::new();
+        // A backlog of n holds n + 1 on Linux; more elsewhere. The one that has to wait fits no more.
+        for _ in 0..8 {
+            match TcpStream::connect_timeout(&self.address, Duration::from_millis(20)) {
+                Ok(stream) => waiting.push(stream),
+                Err(_) => break,
+            }
+        }
+        Ok(FullDoor {
+            _socket: socket,
+            _waiting: waiting,
+        })
+    }
+}
+
+/// A door that nobody gets through; dropping it ends that.
+#[derive(Debug)]
+pub(crate) struct FullDoor {
+    _socket: Socket,
+    _waiting: Vec<TcpStream>,
 }

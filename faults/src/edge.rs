@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::task::Waker;
+use std::time::Instant;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::decision::Decision;
 use crate::dice::{self, Dice};
-use crate::fault::{Fault, Treatment};
-use crate::observe::{Clock, Ended, Exchange, Log, Slot};
+use crate::fault::{Door, Fault};
+use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot};
+use crate::times::{Now, Of, Schedule, Times};
 use crate::which::{Subject, Which};
 use crate::wire::Upstream;
 
@@ -38,7 +41,7 @@ pub enum Protocol {
     Tcp,
 }
 
-/// A fault on an edge: what it does, to which exchanges, how often.
+/// A fault on an edge: what it does, to which exchanges, how often, and when.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Its name in decisions and reports; unique on the edge.
@@ -47,88 +50,128 @@ pub struct Rule {
     pub fault: Arc<dyn Fault>,
     /// To which exchanges.
     pub which: Which,
+    /// To which of these by their count.
+    pub times: Times,
     /// To what share of these.
     pub probability: f64,
+    /// From when to when.
+    pub schedule: Schedule,
+}
+
+impl Rule {
+    /// A fault that hits everything while it is active.
+    pub fn new(name: impl Into<String>, fault: Arc<dyn Fault>) -> Self {
+        Self {
+            name: name.into(),
+            fault,
+            which: Which::default(),
+            times: Times::default(),
+            probability: 1.0,
+            schedule: Schedule::default(),
+        }
+    }
 }
 
 /// A rule while it is in force.
 #[derive(Debug)]
-struct Active {
-    number: u16,
-    rule: Rule,
-    lifted: CancellationToken,
-    /// How often each key came by, for the k-th occurrence of the same request.
-    occurrences: Mutex<HashMap<u64, u64>>,
+pub(crate) struct Active {
+    pub(crate) number: u32,
+    pub(crate) rule: Rule,
+    pub(crate) since: Instant,
+    pub(crate) lifted: CancellationToken,
+    /// Whether its schedule lets it hold now.
+    on: AtomicBool,
+    counts: Mutex<Counts>,
+}
+
+/// How often what a rule is meant for has come by.
+#[derive(Debug, Default)]
+struct Counts {
+    all: u64,
+    /// Each key, for the k-th occurrence of the same request.
+    each: HashMap<u64, u64>,
 }
 
 /// The most keys whose occurrences are told apart.
 const KEYS_MAX: usize = 1_000_000;
 
 impl Active {
-    fn hits(&self, subject: Option<Subject<'_>>) -> bool {
-        self.rule.which.holds(subject)
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
     }
 
-    /// Draws lots for one exchange; `None` when it is spared.
-    fn draw(&self, seed: u64, edge: &str, key: u64) -> Option<Dice> {
-        let mut occurrences = lock(&self.occurrences);
-        let occurrence = if occurrences.len() < KEYS_MAX || occurrences.contains_key(&key) {
-            let count = occurrences.entry(key).or_insert(0);
-            *count += 1;
-            *count
-        } else {
-            0
-        };
-        let mut dice = Dice::of(seed, edge, &self.rule.name, dice::join(key, occurrence));
-        (dice.roll() < self.rule.probability).then_some(dice)
+    /// What its schedule says now.
+    pub(crate) fn scheduled(&self, seed: u64, edge: &str) -> Now {
+        let dice = Dice::of(seed, edge, &self.rule.name, 0);
+        self.rule.schedule.at(self.since.elapsed(), dice)
     }
-}
 
-/// What is done to one exchange, and until when.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Decision {
-    pub(crate) treatment: Treatment,
-    /// The first fault that hit.
-    pub(crate) fault: Option<u16>,
-    lifted: Vec<CancellationToken>,
-}
+    /// Switches it as its schedule says.
+    pub(crate) fn follow(&self, now: Now) {
+        self.on.store(now.share > 0.0, Ordering::Relaxed);
+    }
 
-impl Decision {
-    /// Waits until one of the faults that hit is lifted; for ever where none did.
-    pub(crate) async fn lifted(&self) {
-        match &self.lifted[..] {
-            [] => std::future::pending().await,
-            [one] => one.cancelled().await,
-            [first, rest @ ..] => {
-                let rest = Self {
-                    lifted: rest.to_vec(),
-                    ..Self::default()
-                };
-                tokio::select! {
-                    () = first.cancelled() => {}
-                    () = Box::pin(rest.lifted()) => {}
-                }
+    /// Whether it takes whatever meets its conditions, so that no key and no count is needed.
+    fn takes_all(&self) -> bool {
+        self.rule.probability >= 1.0
+            && self.rule.times.takes_all()
+            && self.rule.schedule.is_steady()
+            && !self.rule.fault.varies()
+    }
+
+    /// Counts and draws lots for one exchange or connection; `None` when it is spared.
+    pub(crate) fn draw(&self, edge: &Edge, key: u64) -> Option<Dice> {
+        let occurrence = {
+            let mut counts = lock(&self.counts);
+            counts.all += 1;
+            let all = counts.all;
+            let each = if counts.each.len() < KEYS_MAX || counts.each.contains_key(&key) {
+                let count = counts.each.entry(key).or_insert(0);
+                *count += 1;
+                *count
+            } else {
+                0
+            };
+            let k = match self.rule.times.of {
+                Of::All => all,
+                Of::EachRequest => each,
+            };
+            if !self.rule.times.picks(k) {
+                return None;
             }
-        }
-    }
-
-    /// Waits so long, but not beyond the faults' end: what was held back is then released.
-    pub(crate) async fn hold(&self, delay: Duration) {
-        if !delay.is_zero() {
-            self.hold_until(Instant::now() + delay).await;
-        }
-    }
-
-    /// Waits until then, but not beyond the faults' end.
-    pub(crate) async fn hold_until(&self, due: Instant) {
-        tokio::select! {
-            () = tokio::time::sleep_until(due) => {}
-            () = self.lifted() => {}
-        }
+            each
+        };
+        let share = if self.rule.schedule.is_steady() {
+            1.0
+        } else {
+            self.scheduled(edge.seed, &edge.name).share
+        };
+        let mut dice = Dice::of(
+            edge.seed,
+            &edge.name,
+            &self.rule.name,
+            dice::join(key, occurrence),
+        );
+        (dice.roll() < self.rule.probability * share).then_some(dice)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// The rules in force on an edge.
+pub(crate) type Rules = Arc<Vec<Arc<Active>>>;
+
+/// The rules that an exchange may be hit by.
+pub(crate) struct Candidates(Vec<Arc<Active>>);
+
+impl Candidates {
+    /// Whether it takes the request's body to decide.
+    pub(crate) fn need_body(&self) -> bool {
+        self.0
+            .iter()
+            .any(|active| active.rule.which.needs_body() || !active.takes_all())
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -136,31 +179,61 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Edge {
     pub(crate) name: String,
-    pub(crate) protocol: Protocol,
     pub(crate) clock: Clock,
     pub(crate) log: Log,
-    seed: u64,
+    pub(crate) seed: u64,
+    protocol: Protocol,
     upstream: Mutex<Option<SocketAddr>>,
-    active: Mutex<Arc<Vec<Arc<Active>>>>,
-    /// Cancelled to cut every connection that is open at that moment.
-    cut: Mutex<CancellationToken>,
+    active: Mutex<Rules>,
+    /// Whether there are rules at all, and a number that changes with them.
+    pub(crate) version: AtomicU64,
+    /// Every open connection, to be woken when something changes for it.
+    open: Mutex<HashMap<u32, Waker>>,
+    /// The number of the next connection.
+    next: AtomicU32,
+    /// Connections below this number are to be cut.
+    cut_below: AtomicU32,
+    /// Connections that are being served, as against waiting for their turn.
+    served: AtomicUsize,
+    /// Requests that have been passed on.
+    pub(crate) passed: tokio::sync::watch::Sender<u64>,
 }
 
 impl Edge {
-    pub(crate) fn new(name: String, protocol: Protocol, seed: u64, clock: Clock) -> Self {
+    pub(crate) fn new(
+        name: String,
+        protocol: Protocol,
+        seed: u64,
+        clock: Clock,
+        keep: usize,
+    ) -> Self {
         Self {
             name,
-            protocol,
             clock,
-            log: Log::default(),
+            log: Log::new(keep),
             seed,
+            protocol,
             upstream: Mutex::default(),
             active: Mutex::default(),
-            cut: Mutex::default(),
+            version: AtomicU64::new(0),
+            open: Mutex::default(),
+            next: AtomicU32::new(0),
+            cut_below: AtomicU32::new(0),
+            served: AtomicUsize::new(0),
+            passed: tokio::sync::watch::Sender::new(0),
         }
     }
 
-    fn upstream(&self) -> Option<SocketAddr> {
+    /// What its connections speak now: bytes are read along when a fault asks for it.
+    pub(crate) fn protocol(&self) -> Protocol {
+        let asks = |rules: &Rules| rules.iter().any(|active| active.rule.fault.needs_http());
+        match self.protocol {
+            Protocol::Tcp if self.has_rules() && asks(&self.rules()) => Protocol::Auto,
+            protocol => protocol,
+        }
+    }
+
+    pub(crate) fn upstream(&self) -> Option<SocketAddr> {
         *lock(&self.upstream)
     }
 
@@ -173,55 +246,127 @@ impl Edge {
         *lock(&self.upstream) = Some(upstream);
     }
 
-    /// Puts a rule in force.
-    pub(crate) fn activate(&self, number: u16, rule: Rule) {
-        let fresh = Active {
+    pub(crate) fn rules(&self) -> Rules {
+        Arc::clone(&lock(&self.active))
+    }
+
+    /// Whether there is any rule.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.version.load(Ordering::Acquire) & 1 == 1
+    }
+
+    /// Puts a rule in force, in the place of the one with the same number if there is one.
+    pub(crate) fn activate(&self, number: u32, rule: Rule) -> Arc<Active> {
+        let fresh = Arc::new(Active {
             number,
+            on: AtomicBool::new(rule.schedule.is_steady()),
             rule,
+            since: Instant::now(),
             lifted: CancellationToken::new(),
-            occurrences: Mutex::default(),
-        };
-        let mut active = lock(&self.active);
-        let mut rules = active.as_ref().clone();
-        rules.push(Arc::new(fresh));
-        *active = Arc::new(rules);
+            counts: Mutex::default(),
+        });
+        if !fresh.is_on() {
+            fresh.follow(fresh.scheduled(self.seed, &self.name));
+        }
+        self.change_rules(|rules| rules.push(Arc::clone(&fresh)));
+        fresh
+    }
+
+    /// Changes what a rule does; whom it hits stays as it was decided.
+    pub(crate) fn replace(&self, number: u32, fault: Arc<dyn Fault>, probability: f64) -> bool {
+        self.change_rules(|rules| {
+            let Some(active) = rules.iter_mut().find(|active| active.number == number) else {
+                return false;
+            };
+            let rule = Rule {
+                fault,
+                probability,
+                ..active.rule.clone()
+            };
+            let counts = std::mem::take(&mut *lock(&active.counts));
+            let changed = Active {
+                number,
+                on: AtomicBool::new(active.is_on()),
+                since: active.since,
+                lifted: active.lifted.clone(),
+                counts: Mutex::new(counts),
+                rule,
+            };
+            *active = Arc::new(changed);
+            true
+        })
     }
 
     /// Takes a rule out of force and releases what it held; says whether it was there.
-    pub(crate) fn lift(&self, number: u16) -> bool {
+    pub(crate) fn lift(&self, number: u32) -> bool {
+        let gone = self.change_rules(|rules| {
+            let at = rules.iter().position(|rule| rule.number == number)?;
+            Some(rules.remove(at))
+        });
+        if let Some(gone) = &gone {
+            gone.lifted.cancel();
+        }
+        gone.is_some()
+    }
+
+    fn change_rules<T>(&self, change: impl FnOnce(&mut Vec<Arc<Active>>) -> T) -> T {
         let mut active = lock(&self.active);
-        let Some(at) = active.iter().position(|rule| rule.number == number) else {
-            return false;
-        };
         let mut rules = active.as_ref().clone();
-        let gone = rules.remove(at);
+        let result = change(&mut rules);
+        let any = !rules.is_empty();
         *active = Arc::new(rules);
+        self.next_version(any);
         drop(active);
-        gone.lifted.cancel();
-        true
+        self.wake_all();
+        result
     }
 
-    /// Whether some active fault shuts the door.
-    pub(crate) fn is_shut(&self) -> bool {
-        lock(&self.active)
-            .iter()
-            .any(|active| active.rule.fault.shuts_the_door())
+    /// Odd while there are rules.
+    fn next_version(&self, any: bool) {
+        let step = |version: u64| Some(((version >> 1) + 1) << 1 | u64::from(any));
+        let _ = self
+            .version
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
     }
 
-    /// Whether any decision needs a key: a fault that hits a share, or varies.
-    pub(crate) fn draws_lots(&self) -> bool {
-        !lock(&self.active).is_empty()
+    /// Lets every connection look again at what holds for it.
+    pub(crate) fn look_again(&self) {
+        let active = lock(&self.active);
+        self.next_version(!active.is_empty());
+        drop(active);
+        self.wake_all();
     }
 
-    /// Decides what is done to an exchange (`None`: a connection of bytes).
-    pub(crate) fn decide(&self, subject: Option<Subject<'_>>, key: u64) -> Decision {
-        let active = Arc::clone(&lock(&self.active));
+    /// What the faults do to the door.
+    pub(crate) fn door(&self) -> Door {
+        let rules = self.rules();
+        let on = rules.iter().filter(|active| active.is_on());
+        on.map(|active| active.rule.fault.door())
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// The rules that a request may be hit by, before its body is known.
+    pub(crate) fn candidates(&self, subject: &Subject<'_>) -> Candidates {
+        if !self.has_rules() {
+            return Candidates(Vec::new());
+        }
+        let meant = |active: &&Arc<Active>| {
+            active.is_on()
+                && active.rule.fault.level() != crate::fault::Level::Connection
+                && active.rule.which.holds_before_body(subject)
+        };
+        Candidates(self.rules().iter().filter(meant).cloned().collect())
+    }
+
+    /// Decides what is done to an exchange.
+    pub(crate) fn decide(&self, candidates: Candidates, body: Option<&[u8]>, key: u64) -> Decision {
         let mut decision = Decision::default();
-        for rule in active.iter().filter(|rule| rule.hits(subject)) {
-            if let Some(mut dice) = rule.draw(self.seed, &self.name, key) {
-                rule.rule.fault.treat(&mut dice, &mut decision.treatment);
-                decision.fault.get_or_insert(rule.number);
-                decision.lifted.push(rule.lifted.clone());
+        for active in candidates.0 {
+            if active.rule.which.holds_for_body(body)
+                && let Some(dice) = active.draw(self, key)
+            {
+                decision.add(&active, dice);
             }
         }
         decision
@@ -232,8 +377,8 @@ impl Edge {
         connection: u32,
         operation: &str,
         trace: Option<u128>,
-        fault: Option<u16>,
-    ) -> Slot {
+        fault: Option<u32>,
+    ) -> usize {
         let exchange = Exchange {
             connection,
             start: self.clock.now(),
@@ -254,11 +399,7 @@ impl Edge {
     /// The caller closed its side in the middle of an exchange: for the caller it ends here, even
     /// if the rest of the answer is still carried to its socket.
     pub(crate) fn gave_up(&self, slot: Slot) {
-        let now = self.clock.now();
-        self.log.update(slot, |exchange| {
-            exchange.end = Some(now);
-            exchange.ended = Ended::Caller;
-        });
+        self.finish(slot, Ended::Caller);
     }
 
     pub(crate) fn finish(&self, slot: Slot, ended: Ended) {
@@ -276,13 +417,52 @@ impl Edge {
         self.log.cut(connection, self.clock.now());
     }
 
-    /// The token that cuts connections accepted now.
-    pub(crate) fn cut_token(&self) -> CancellationToken {
-        lock(&self.cut).clone()
+    /// A connection was accepted; gives its number.
+    pub(crate) fn enter(&self, now: Nanos) -> u32 {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.log.open_connection(number, now);
+        number
+    }
+
+    /// Says whom to wake when something changes for a connection.
+    pub(crate) fn listens(&self, number: u32, waker: Waker) {
+        lock(&self.open).insert(number, waker);
+    }
+
+    /// A connection has ended; the ones that wait for its place look again.
+    pub(crate) fn leave(&self, number: u32, was_served: bool) {
+        lock(&self.open).remove(&number);
+        if was_served {
+            self.served.fetch_sub(1, Ordering::AcqRel);
+            if self.has_rules() {
+                self.wake_all();
+            }
+        }
+    }
+
+    /// Whether one more connection may be served when there may be `most`.
+    pub(crate) fn admit(&self, most: usize) -> bool {
+        let one_more = |served: usize| (served < most).then_some(served + 1);
+        self.served
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+            .is_ok()
     }
 
     /// Resets every connection that is open now.
     pub(crate) fn cut_all(&self) {
-        std::mem::take(&mut *lock(&self.cut)).cancel();
+        let next = self.next.load(Ordering::Acquire);
+        self.cut_below.store(next, Ordering::Release);
+        self.look_again();
+    }
+
+    /// Whether a connection is to be cut.
+    pub(crate) fn cuts(&self, number: u32) -> bool {
+        number < self.cut_below.load(Ordering::Acquire)
+    }
+
+    fn wake_all(&self) {
+        for waker in lock(&self.open).values() {
+            waker.wake_by_ref();
+        }
     }
 }

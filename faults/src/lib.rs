@@ -2,11 +2,13 @@
 //!
 //! A map of the crate, in the order in which a byte meets it:
 //!
-//! - [`plane`]: the thread that the proxies run on, and [`plane::Proxy`], the control of one edge;
+//! - [`plane`]: the threads that the proxies run on, and [`plane::Proxy`], the control of one edge;
 //! - `door`: the listening end of an edge, which keeps its port while nothing listens;
-//! - `edge`: which faults are active, and the decision for each exchange;
-//! - `http`, `tcp`: the relays that carry a decision out;
-//! - [`fault`]: the faults, one a file, and [`which`]: the exchanges that a fault is meant for;
+//! - `connection`: one connection of a caller, and what is decided for it as a whole;
+//! - `edge`: which faults are active, and `decision`: what they do to one exchange;
+//! - `http`, `tcp`: the relays that carry a decision out, at the `pace` that it says;
+//! - [`fault`]: the faults, one a file; [`which`] exchanges they are meant for, and which [`times`];
+//! - `wire`, `timer`: sockets and deadlines;
 //! - [`dice`]: randomness that is a pure function of what is decided;
 //! - [`observe`]: what was seen;
 //! - [`units`]: quantities as people write them.
@@ -14,14 +16,19 @@
 //! **Invariant:** this crate knows nothing of suites, checks, load or reports.
 //! **Invariant:** bytes that no fault is meant for leave as they came.
 
+mod connection;
+mod decision;
 pub mod dice;
 mod door;
 mod edge;
 pub mod fault;
 mod http;
 pub mod observe;
+mod pace;
 pub mod plane;
 mod tcp;
+mod timer;
+pub mod times;
 pub mod units;
 pub mod which;
 mod wire;

@@ -1,9 +1,10 @@
 //! What a proxy saw: every connection and every exchange, in bounded memory.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds since the clock's zero.
@@ -66,7 +67,7 @@ pub struct Exchange {
     /// Whether the callee was contacted.
     pub executed: bool,
     /// The fault that hit it, by its number on this edge.
-    pub fault: Option<u16>,
+    pub fault: Option<u32>,
     /// The trace id of its `traceparent` header.
     #[serde(with = "hex")]
     pub trace: Option<u128>,
@@ -100,102 +101,145 @@ pub struct Seen {
     pub dropped: u64,
 }
 
-/// The most records that one edge keeps of each sort.
-const RECORDS_MAX: usize = 20_000_000;
 /// The most different operations that are told apart; later ones count as the last.
 const OPERATIONS_MAX: usize = 10_000;
 
-/// Collects what is seen on one edge.
-#[derive(Debug, Default)]
+/// Collects what is seen on one edge; of each sort it keeps the newest records.
+#[derive(Debug)]
 pub(crate) struct Log {
-    seen: Mutex<(Seen, HashMap<String, u32>)>,
+    seen: Mutex<Held>,
+    keep: usize,
 }
 
-/// The place of a record in the log; `None` when there was no room.
+#[derive(Debug, Default)]
+struct Held {
+    exchanges: VecDeque<Exchange>,
+    connections: VecDeque<Connection>,
+    /// How many have been dropped at the front.
+    exchanges_gone: usize,
+    connections_gone: usize,
+    in_flight: usize,
+    operations: IndexSet<String>,
+}
+
+/// The place of a record in the log; `None` for what is not observed.
 pub(crate) type Slot = Option<usize>;
 
 impl Log {
-    fn lock(&self) -> MutexGuard<'_, (Seen, HashMap<String, u32>)> {
+    /// A log that keeps so many records of each sort.
+    pub(crate) fn new(keep: usize) -> Self {
+        Self {
+            seen: Mutex::default(),
+            keep: keep.max(1),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn open_connection(&self, open: Nanos) -> u32 {
-        let (seen, _) = &mut *self.lock();
-        if seen.connections.len() < RECORDS_MAX {
-            seen.connections.push(Connection {
-                open,
-                close: None,
-                ended: Ended::Open,
-            });
-        } else {
-            seen.dropped += 1;
+    /// Connections are numbered from 0; two that are accepted at once may come in either order.
+    pub(crate) fn open_connection(&self, number: u32, open: Nanos) {
+        let seen = &mut *self.lock();
+        let record = Connection {
+            open,
+            close: None,
+            ended: Ended::Open,
+        };
+        let Some(at) = (number as usize).checked_sub(seen.connections_gone) else {
+            return;
+        };
+        while seen.connections.len() <= at {
+            seen.connections.push_back(record.clone());
         }
-        u32::try_from(seen.connections.len() - 1).unwrap_or(u32::MAX)
+        seen.connections[at] = record;
+        while seen.connections.len() > self.keep {
+            seen.connections.pop_front();
+            seen.connections_gone += 1;
+        }
     }
 
     pub(crate) fn close_connection(&self, connection: u32, close: Nanos, ended: Ended) {
-        let (seen, _) = &mut *self.lock();
-        if let Some(record) = seen.connections.get_mut(connection as usize) {
+        let seen = &mut *self.lock();
+        let at = (connection as usize).checked_sub(seen.connections_gone);
+        if let Some(record) = at.and_then(|at| seen.connections.get_mut(at)) {
             record.close = Some(close);
             record.ended = ended;
         }
     }
 
-    pub(crate) fn begin(&self, mut exchange: Exchange, operation: &str) -> Slot {
-        let (seen, known) = &mut *self.lock();
-        if seen.exchanges.len() >= RECORDS_MAX {
-            seen.dropped += 1;
-            return None;
-        }
-        exchange.operation = match known.get(operation) {
-            Some(index) => *index,
+    pub(crate) fn begin(&self, mut exchange: Exchange, operation: &str) -> usize {
+        let seen = &mut *self.lock();
+        let at = match seen.operations.get_index_of(operation) {
+            Some(at) => at,
             None if seen.operations.len() < OPERATIONS_MAX => {
-                let index = u32::try_from(seen.operations.len()).unwrap_or(u32::MAX);
-                seen.operations.push(operation.to_owned());
-                known.insert(operation.to_owned(), index);
-                index
+                seen.operations.insert_full(operation.to_owned()).0
             }
-            None => u32::try_from(OPERATIONS_MAX - 1).unwrap_or(u32::MAX),
+            None => OPERATIONS_MAX - 1,
         };
-        seen.exchanges.push(exchange);
-        Some(seen.exchanges.len() - 1)
+        exchange.operation = u32::try_from(at).unwrap_or(u32::MAX);
+        seen.exchanges.push_back(exchange);
+        seen.in_flight += 1;
+        if seen.exchanges.len() > self.keep
+            && let Some(gone) = seen.exchanges.pop_front()
+        {
+            seen.exchanges_gone += 1;
+            seen.in_flight -= usize::from(gone.end.is_none());
+        }
+        seen.exchanges_gone + seen.exchanges.len() - 1
     }
 
     pub(crate) fn update(&self, slot: Slot, change: impl FnOnce(&mut Exchange)) {
-        let (seen, _) = &mut *self.lock();
-        if let Some(exchange) = slot.and_then(|slot| seen.exchanges.get_mut(slot)) {
+        let Some(slot) = slot else { return };
+        let seen = &mut *self.lock();
+        let at = slot.checked_sub(seen.exchanges_gone);
+        if let Some(exchange) = at.and_then(|at| seen.exchanges.get_mut(at)) {
+            let was_open = exchange.end.is_none();
             change(exchange);
+            seen.in_flight -= usize::from(was_open && exchange.end.is_some());
+        }
+    }
+
+    /// A fault hits what is open on one connection.
+    pub(crate) fn hit(&self, connection: u32, fault: u32) {
+        let seen = &mut *self.lock();
+        let open = |e: &&mut Exchange| e.connection == connection && e.end.is_none();
+        if seen.in_flight > 0
+            && let Some(exchange) = seen.exchanges.iter_mut().rev().find(open)
+        {
+            exchange.fault.get_or_insert(fault);
         }
     }
 
     /// Ends what is open on one connection.
     pub(crate) fn cut(&self, connection: u32, end: Nanos) {
-        let (seen, _) = &mut *self.lock();
+        let seen = &mut *self.lock();
         let open = |e: &&mut Exchange| e.connection == connection && e.end.is_none();
         if let Some(exchange) = seen.exchanges.iter_mut().rev().find(open) {
             exchange.end = Some(end);
             exchange.ended = Ended::Fault;
+            seen.in_flight -= 1;
         }
     }
 
     pub(crate) fn snapshot(&self) -> Seen {
-        self.lock().0.clone()
+        let seen = &*self.lock();
+        Seen {
+            exchanges: seen.exchanges.iter().cloned().collect(),
+            connections: seen.connections.iter().cloned().collect(),
+            operations: seen.operations.iter().cloned().collect(),
+            dropped: (seen.exchanges_gone + seen.connections_gone) as u64,
+        }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.lock().0.exchanges.len()
+        let seen = self.lock();
+        seen.exchanges_gone + seen.exchanges.len()
     }
 
     /// How many exchanges are under way.
     pub(crate) fn in_flight(&self) -> usize {
-        self.lock()
-            .0
-            .exchanges
-            .iter()
-            .rev()
-            .take(100_000)
-            .filter(|e| e.end.is_none())
-            .count()
+        self.lock().in_flight
     }
 }
 

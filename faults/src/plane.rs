@@ -1,24 +1,26 @@
-//! The data plane: every proxy of a lab on threads of their own, and the handle that controls them.
+//! The data plane: every proxy on threads of their own, and the handles that control them.
+//!
+//! Each thread has a runtime, a listener on every edge's port (the kernel spreads connections over
+//! them), and the connections that came in through it; they never change threads.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::door::Door;
-use crate::edge::{Edge, Protocol, Rule};
-use crate::http::{self, head};
-use crate::observe::{Clock, Ended, Nanos, Seen};
-use crate::tcp;
-use crate::wire::{Upstream, fill, reset_on_close};
+use crate::connection::connection;
+use crate::door::{Door, FullDoor};
+use crate::edge::{Active, Edge, Protocol, Rule};
+use crate::fault::{self, Fault};
+use crate::observe::{Clock, Nanos, Seen};
+use crate::timer;
 
 /// Why the data plane could not do as told.
 #[derive(Debug, thiserror::Error)]
@@ -33,51 +35,85 @@ pub enum PlaneError {
         /// Why not.
         source: io::Error,
     },
-    /// The thread could not be started.
+    /// The threads could not be started.
     #[error("start the data plane: {0}")]
     Start(io::Error),
-    /// The thread is gone.
-    #[error("reach the data plane: its thread has ended")]
+    /// The threads are gone.
+    #[error("reach the data plane: its threads have ended")]
     Ended,
 }
 
 enum Command {
-    Open(Arc<Edge>, Door, oneshot::Sender<()>),
-    /// Brings the door of an edge in line with its faults.
-    Settle(String, oneshot::Sender<io::Result<()>>),
+    /// Brings the doors of an edge in line with its faults; opens them at first.
+    Settle(Arc<Control>, oneshot::Sender<io::Result<()>>),
+    /// Shuts the doors of an edge for good.
+    Close(u64, oneshot::Sender<()>),
+    /// Switches a fault as its schedule says.
+    Follow(Arc<Control>, Arc<Active>),
+}
+
+/// How a data plane is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What all decisions depend on.
+    pub seed: u64,
+    /// How many threads carry the traffic.
+    pub threads: usize,
+    /// How many records of each sort an edge keeps; older ones make room.
+    pub records: usize,
+}
+
+impl Settings {
+    /// As many threads as there are processors, at most 4; 20 million records of each sort.
+    pub fn new(seed: u64) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            seed,
+            threads: cores.min(4),
+            records: 20_000_000,
+        }
+    }
 }
 
 /// All the proxies of a lab. Dropping it closes every port and every connection.
 #[derive(Debug)]
 pub struct Plane {
     clock: Clock,
-    seed: u64,
-    commands: mpsc::UnboundedSender<Command>,
-    thread: Option<JoinHandle<()>>,
+    settings: Settings,
+    lines: Vec<mpsc::UnboundedSender<Command>>,
+    threads: Vec<JoinHandle<()>>,
     end: CancellationToken,
+    opened: AtomicU64,
 }
 
 impl Plane {
-    /// Starts the thread that the proxies run on.
-    pub fn start(seed: u64, clock: Clock) -> Result<Self, PlaneError> {
-        let (commands, inbox) = mpsc::unbounded_channel();
-        let end = CancellationToken::new();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(PlaneError::Start)?;
-        let ended = end.clone();
-        let thread = std::thread::Builder::new()
-            .name("proxies".to_owned())
-            .spawn(move || runtime.block_on(run(inbox, ended)))
-            .map_err(PlaneError::Start)?;
-        Ok(Self {
+    /// Starts the threads that the proxies run on.
+    pub fn start(settings: Settings, clock: Clock) -> Result<Self, PlaneError> {
+        let mut plane = Self {
             clock,
-            seed,
-            commands,
-            thread: Some(thread),
-            end,
-        })
+            settings,
+            lines: Vec::new(),
+            threads: Vec::new(),
+            end: CancellationToken::new(),
+            opened: AtomicU64::new(0),
+        };
+        for thread in 0..settings.threads.max(1) {
+            let (line, inbox) = mpsc::unbounded_channel();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(PlaneError::Start)?;
+            let ended = plane.end.clone();
+            let handle = std::thread::Builder::new()
+                .name("proxies".to_owned())
+                .spawn(move || {
+                    tokio::task::LocalSet::new().block_on(&runtime, run(inbox, ended, thread));
+                })
+                .map_err(PlaneError::Start)?;
+            plane.lines.push(line);
+            plane.threads.push(handle);
+        }
+        Ok(plane)
     }
 
     /// Puts a proxy on an edge. `listen` may have port 0.
@@ -93,20 +129,19 @@ impl Plane {
             source,
         };
         let door = Door::new(listen).map_err(failed)?;
-        let address = door.address();
-        let edge = Arc::new(Edge::new(name.to_owned(), protocol, self.seed, self.clock));
-        let (done, opened) = oneshot::channel();
-        self.commands
-            .send(Command::Open(Arc::clone(&edge), door, done))
-            .map_err(|_| PlaneError::Ended)?;
-        opened.await.map_err(|_| PlaneError::Ended)?;
+        let Settings { seed, records, .. } = self.settings;
+        let edge = Edge::new(name.to_owned(), protocol, seed, self.clock, records);
+        let control = Arc::new(Control {
+            id: self.opened.fetch_add(1, Ordering::Relaxed),
+            edge: Arc::new(edge),
+            door,
+            lines: self.lines.clone(),
+        });
         let proxy = Proxy {
-            edge,
-            address,
-            commands: self.commands.clone(),
-            numbers: AtomicU16::new(0),
+            control,
+            numbers: AtomicU32::new(0),
         };
-        proxy.settle().await.map_err(failed)?;
+        proxy.control.settle().await.map_err(failed)?;
         Ok(proxy)
     }
 }
@@ -114,133 +149,214 @@ impl Plane {
 impl Drop for Plane {
     fn drop(&mut self) {
         self.end.cancel();
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+    }
+}
+
+/// What controls one edge, shared with the threads.
+#[derive(Debug)]
+struct Control {
+    id: u64,
+    edge: Arc<Edge>,
+    door: Door,
+    lines: Vec<mpsc::UnboundedSender<Command>>,
+}
+
+impl Control {
+    /// Brings the doors in line with the faults, on every thread.
+    async fn settle(self: &Arc<Self>) -> io::Result<()> {
+        let gone = || io::Error::other("the data plane has ended");
+        let mut settled = Ok(());
+        // One after the other, so that a full backlog finds the port alone on its thread.
+        for line in self.lines.iter().rev() {
+            let (done, answer) = oneshot::channel();
+            line.send(Command::Settle(Arc::clone(self), done))
+                .map_err(|_| gone())?;
+            settled = settled.and(answer.await.map_err(|_| gone())?);
+        }
+        if let fault::Door::Shut { cut: true } = self.edge.door() {
+            self.edge.cut_all();
+        }
+        settled
     }
 }
 
 /// The control of one edge's proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    edge: Arc<Edge>,
-    address: SocketAddr,
-    commands: mpsc::UnboundedSender<Command>,
-    numbers: AtomicU16,
+    control: Arc<Control>,
+    numbers: AtomicU32,
 }
 
 impl Proxy {
     /// Where callers reach it.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.control.door.address()
     }
 
     /// The edge's name.
     pub fn name(&self) -> &str {
-        &self.edge.name
+        &self.control.edge.name
     }
 
     /// Says where the callee is. Until then connections are reset.
     pub fn lead_to(&self, upstream: SocketAddr) {
-        self.edge.lead_to(upstream);
+        self.control.edge.lead_to(upstream);
     }
 
     /// Puts a fault in force; gives its number on this edge and the moment from which it holds.
-    pub async fn inject(&self, rule: Rule) -> io::Result<(u16, Nanos)> {
+    pub async fn inject(&self, rule: Rule) -> io::Result<(u32, Nanos)> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.edge.activate(number, rule);
-        self.settle().await?;
-        Ok((number, self.edge.clock.now()))
+        let active = self.control.edge.activate(number, rule);
+        self.control.settle().await?;
+        if !active.rule.schedule.is_steady()
+            && let Some(line) = self.control.lines.first()
+        {
+            // It can only fail when the threads have ended, which the settling has told.
+            let _ = line.send(Command::Follow(Arc::clone(&self.control), active));
+        }
+        Ok((number, self.control.edge.clock.now()))
+    }
+
+    /// Changes what a fault does and to what share; the connections that it was decided for keep
+    /// their decision. Says whether there is such a fault.
+    pub async fn change(
+        &self,
+        number: u32,
+        fault: Arc<dyn Fault>,
+        probability: f64,
+    ) -> io::Result<bool> {
+        let known = self.control.edge.replace(number, fault, probability);
+        self.control.settle().await?;
+        Ok(known)
     }
 
     /// Takes a fault away and releases what it held; gives the moment from which it is gone.
-    pub async fn lift(&self, number: u16) -> io::Result<Nanos> {
-        self.edge.lift(number);
-        self.settle().await?;
-        Ok(self.edge.clock.now())
+    pub async fn lift(&self, number: u32) -> io::Result<Nanos> {
+        self.control.edge.lift(number);
+        self.control.settle().await?;
+        Ok(self.control.edge.clock.now())
+    }
+
+    /// Resets every connection that is open now.
+    pub fn cut(&self) {
+        self.control.edge.cut_all();
+    }
+
+    /// Closes the port and resets the connections. What was seen can still be asked for.
+    pub async fn close(&self) {
+        for line in &self.control.lines {
+            let (done, closed) = oneshot::channel();
+            if line.send(Command::Close(self.control.id, done)).is_ok() {
+                let _ = closed.await;
+            }
+        }
+        self.control.edge.cut_all();
     }
 
     /// Everything seen so far.
     pub fn seen(&self) -> Seen {
-        self.edge.log.snapshot()
+        self.control.edge.log.snapshot()
     }
 
     /// How many exchanges have begun.
     pub fn count(&self) -> usize {
-        self.edge.log.count()
+        self.control.edge.log.count()
     }
 
     /// How many exchanges are under way.
     pub fn in_flight(&self) -> usize {
-        self.edge.log.in_flight()
-    }
-
-    async fn settle(&self) -> io::Result<()> {
-        let gone = || io::Error::other("the data plane has ended");
-        let (done, settled) = oneshot::channel();
-        self.commands
-            .send(Command::Settle(self.edge.name.clone(), done))
-            .map_err(|_| gone())?;
-        settled.await.map_err(|_| gone())?
+        self.control.edge.log.in_flight()
     }
 }
 
-/// One edge on the plane's thread.
-struct Doorway {
-    edge: Arc<Edge>,
-    door: Door,
-    /// Ends the accept loop; `None` while the door is shut.
-    open: Option<CancellationToken>,
+/// The door of one edge on one thread.
+enum Doorway {
+    Shut,
+    /// The accept loop, and what ends it.
+    Open(CancellationToken, tokio::task::JoinHandle<()>),
+    Full(#[expect(dead_code, reason = "held for as long as the door is full")] FullDoor),
 }
 
 impl Doorway {
-    fn settle(&mut self) -> io::Result<()> {
-        match (self.edge.is_shut(), self.open.take()) {
-            (true, Some(open)) => {
-                open.cancel();
-                self.edge.cut_all();
+    async fn settle(&mut self, control: &Arc<Control>, thread: usize) -> io::Result<()> {
+        let wanted = control.edge.door();
+        match (wanted, &*self) {
+            (fault::Door::Open, Self::Open(..))
+            | (fault::Door::Shut { .. }, Self::Shut)
+            | (fault::Door::Full, Self::Full(_)) => return Ok(()),
+            _ => self.shut().await,
+        }
+        match wanted {
+            fault::Door::Open => {
+                let (open, listener) = (CancellationToken::new(), control.door.open()?);
+                let edge = Arc::clone(&control.edge);
+                let accepting = tokio::spawn(accept(edge, listener, open.clone()));
+                *self = Self::Open(open, accepting);
             }
-            (false, None) => {
-                let open = CancellationToken::new();
-                tokio::spawn(accept(
-                    Arc::clone(&self.edge),
-                    self.door.open()?,
-                    open.clone(),
-                ));
-                self.open = Some(open);
+            // One full door for all threads: the kernel would spread callers over several.
+            fault::Door::Full if thread == 0 => {
+                let control = Arc::clone(control);
+                let full = tokio::task::spawn_blocking(move || control.door.fill_up());
+                *self = Self::Full(full.await??);
             }
-            (_, unchanged) => self.open = unchanged,
+            fault::Door::Full | fault::Door::Shut { .. } => {}
         }
         Ok(())
     }
+
+    async fn shut(&mut self) {
+        if let Self::Open(open, accepting) = std::mem::replace(self, Self::Shut) {
+            open.cancel();
+            // The listener is closed when the loop has ended.
+            let _ = accepting.await;
+        }
+    }
 }
 
-async fn run(mut inbox: mpsc::UnboundedReceiver<Command>, end: CancellationToken) {
-    let mut doorways: HashMap<String, Doorway> = HashMap::new();
+async fn run(mut inbox: mpsc::UnboundedReceiver<Command>, end: CancellationToken, thread: usize) {
+    let timers = tokio::task::spawn_local(timer::drive());
+    let mut doorways: HashMap<u64, Doorway> = HashMap::new();
     loop {
         let command = tokio::select! {
-            () = end.cancelled() => return,
+            () = end.cancelled() => break,
             command = inbox.recv() => command,
         };
         match command {
-            None => return,
-            Some(Command::Open(edge, door, done)) => {
-                doorways.insert(
-                    edge.name.clone(),
-                    Doorway {
-                        edge,
-                        door,
-                        open: None,
-                    },
-                );
+            None => break,
+            Some(Command::Settle(control, done)) => {
+                let doorway = doorways.entry(control.id).or_insert(Doorway::Shut);
+                let _ = done.send(doorway.settle(&control, thread).await);
+            }
+            Some(Command::Close(id, done)) => {
+                if let Some(mut doorway) = doorways.remove(&id) {
+                    doorway.shut().await;
+                }
                 let _ = done.send(());
             }
-            Some(Command::Settle(name, done)) => {
-                let settled = doorways.get_mut(&name).map_or(Ok(()), Doorway::settle);
-                // The accept loop drops its listener when it is next polled: let it.
-                tokio::task::yield_now().await;
-                let _ = done.send(settled);
+            Some(Command::Follow(control, active)) => {
+                tokio::spawn(follow(control, active));
             }
+        }
+    }
+    timers.abort();
+}
+
+/// Switches a fault as its schedule says, until it is lifted.
+async fn follow(control: Arc<Control>, active: Arc<Active>) {
+    let edge = &control.edge;
+    loop {
+        let now = active.scheduled(edge.seed, &edge.name);
+        active.follow(now);
+        edge.look_again();
+        // It can only fail when the threads have ended, and this task with them.
+        let _ = control.settle().await;
+        let Some(next) = now.next else { return };
+        tokio::select! {
+            () = active.lifted.cancelled() => return,
+            () = timer::sleep_until(active.since + next) => {}
         }
     }
 }
@@ -257,81 +373,7 @@ async fn accept(edge: Arc<Edge>, listener: TcpListener, open: CancellationToken)
                 tokio::spawn(connection(Arc::clone(&edge), client));
             }
             // Out of descriptors, most likely: those who wait keep waiting until some are free.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
-}
-
-async fn connection(edge: Arc<Edge>, mut client: TcpStream) {
-    let cut = edge.cut_token();
-    let _ = client.set_nodelay(true);
-    let number = edge.log.open_connection(edge.clock.now());
-    let ended = tokio::select! {
-        ended = serve(&edge, number, &mut client) => ended,
-        () = cut.cancelled() => Ended::Fault,
-    };
-    if cut.is_cancelled() {
-        reset_on_close(&client);
-        edge.cut_exchanges(number);
-    }
-    edge.log.close_connection(number, edge.clock.now(), ended);
-}
-
-async fn serve(edge: &Edge, number: u32, client: &mut TcpStream) -> Ended {
-    match edge.protocol {
-        Protocol::Http => http::serve(edge, number, client, BytesMut::new(), None).await,
-        Protocol::Tcp => tcp::serve(edge, number, client, BytesMut::new(), None).await,
-        Protocol::Auto => match listen_in(edge, client).await {
-            Some((true, first, upstream)) => {
-                http::serve(edge, number, client, first, upstream).await
-            }
-            Some((false, first, upstream)) => {
-                tcp::serve(edge, number, client, first, upstream).await
-            }
-            None => Ended::Answered,
-        },
-    }
-}
-
-/// How long an `auto` edge waits for the caller's first bytes before it connects to the callee,
-/// which may be the one who speaks first.
-const SPEAKS_FIRST: Duration = Duration::from_millis(200);
-
-/// Finds out whether a connection speaks HTTP, and gives what was read and opened meanwhile;
-/// `None` when the caller left without a word.
-async fn listen_in(
-    edge: &Edge,
-    client: &mut TcpStream,
-) -> Option<(bool, BytesMut, Option<Upstream>)> {
-    let mut first = BytesMut::new();
-    let mut upstream: Option<Upstream> = None;
-    loop {
-        if let Some(http) = head::looks_like_http(&first) {
-            return Some((http, first, upstream));
-        }
-        let callee_speaks = async {
-            if let Some(upstream) = &mut upstream {
-                fill(&mut upstream.stream, &mut upstream.ahead)
-                    .await
-                    .is_ok()
-            } else {
-                tokio::time::sleep(SPEAKS_FIRST).await;
-                false
-            }
-        };
-        tokio::select! {
-            more = fill(client, &mut first) => {
-                more.ok()?;
-            }
-            spoke = callee_speaks => {
-                if spoke || upstream.is_some() {
-                    return Some((false, first, upstream));
-                }
-                match edge.connect().await {
-                    Ok(connected) => upstream = Some(connected),
-                    Err(_) => return Some((false, first, None)),
-                }
-            }
+            Err(_) => timer::sleep(Duration::from_millis(20)).await,
         }
     }
 }

@@ -21,11 +21,11 @@ pub struct HumanDuration(pub Duration);
 pub struct Rate(pub f64);
 
 /// A share between nothing and all: `5%`. Held as a fraction.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Percent(pub f64);
 
 /// A number of bytes: `64B`, `10kB`, `1MiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
 /// Splits `1.5s` into its number and its unit, and what follows.

@@ -1,73 +1,229 @@
-//! Which exchanges a fault is meant for.
+//! Which exchanges and connections a fault is meant for.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
-/// Conditions on an exchange; all that are given must hold. On a `tcp` edge only the empty
-/// condition matches.
+use crate::units::Size;
+
+/// Conditions on an exchange or a connection; all that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Which {
     /// The request's method.
-    #[serde(default)]
     pub method: Option<String>,
     /// The request's path without its query; `*` stands for one segment, `**` for any number.
-    #[serde(default)]
     pub path: Option<String>,
+    /// Headers of the request and their values; `*` stands for any characters.
+    pub headers: BTreeMap<String, String>,
+    /// Parameters of the request's query and their values, as sent; `*` stands for any characters.
+    pub query: BTreeMap<String, String>,
+    /// Values in the request's JSON body by JSON pointer, as in `/customer/id: 7`.
+    pub body: BTreeMap<String, Value>,
+    /// Only exchanges on new connections, or only on reused ones. Where bytes are not read as
+    /// HTTP: connections made while the fault holds, or those that were there before.
+    pub connection: Option<Age>,
+    /// Bytes only (not HTTP): from when the caller has sent this text on the connection.
+    pub sent: Option<String>,
+    /// Bytes only (not HTTP): from when the caller has sent so much on the connection.
+    pub sent_bytes: Option<Size>,
+}
+
+/// Whether a connection is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Age {
+    /// Made for this exchange; on bytes: since the fault holds.
+    New,
+    /// Used before; on bytes: made before the fault.
+    Reused,
 }
 
 /// What is known of a request when it is decided whether a fault hits it.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The method as sent.
-    pub method: &'a str,
+    pub(crate) method: &'a str,
     /// Path and query as sent.
-    pub target: &'a str,
+    pub(crate) target: &'a str,
+    /// The whole head as sent.
+    pub(crate) head: &'a [u8],
+    /// Whether it is the first on its connection.
+    pub(crate) first: bool,
+}
+
+/// What is known of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionFacts {
+    /// Whether it was made before the fault held.
+    pub(crate) older: bool,
+    /// How many bytes the caller has sent.
+    pub(crate) sent: u64,
+}
+
+/// Whether conditions hold, as far as can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Yes,
+    No,
+    /// It depends on what is still to be read.
+    Later,
 }
 
 impl Which {
-    /// Whether the conditions hold. `None` is a connection whose bytes are not HTTP.
-    pub fn holds(&self, subject: Option<Subject<'_>>) -> bool {
-        let Some(Subject { method, target }) = subject else {
-            return *self == Self::default();
-        };
-        let path = target.split_once('?').map_or(target, |(path, _)| path);
-        self.method
-            .as_deref()
-            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-            && self
-                .path
-                .as_deref()
-                .is_none_or(|glob| fast_glob::glob_match(glob, path))
+    /// Whether there are conditions that only an HTTP request can meet.
+    pub fn asks_for_http(&self) -> bool {
+        self.method.is_some()
+            || self.path.is_some()
+            || !self.headers.is_empty()
+            || !self.query.is_empty()
+            || !self.body.is_empty()
     }
+
+    /// Whether it can only be told from the body.
+    pub(crate) fn needs_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// Whether every condition but the one on the body holds for a request.
+    pub(crate) fn holds_before_body(&self, subject: &Subject<'_>) -> bool {
+        let (path, query) = subject
+            .target
+            .split_once('?')
+            .unwrap_or((subject.target, ""));
+        self.sent.is_none()
+            && self.sent_bytes.is_none()
+            && self
+                .method
+                .as_deref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(subject.method))
+            && self.path.as_deref().is_none_or(|glob| matches(glob, path))
+            && self
+                .connection
+                .is_none_or(|age| (age == Age::New) == subject.first)
+            && self.headers.iter().all(|(name, glob)| {
+                headers(subject.head)
+                    .any(|(n, value)| n.eq_ignore_ascii_case(name) && matches(glob, value))
+            })
+            && self.query.iter().all(|(name, glob)| {
+                query
+                    .split('&')
+                    .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                    .any(|(n, value)| n == name && matches(glob, value))
+            })
+    }
+
+    /// Whether the condition on the body holds.
+    pub(crate) fn holds_for_body(&self, body: Option<&[u8]>) -> bool {
+        if self.body.is_empty() {
+            return true;
+        }
+        let Some(Ok(json)) = body.map(serde_json::from_slice::<Value>) else {
+            return false;
+        };
+        self.body
+            .iter()
+            .all(|(pointer, wanted)| json.pointer(pointer) == Some(wanted))
+    }
+
+    /// Whether the conditions hold for a connection whose bytes are not read as HTTP.
+    pub(crate) fn holds_for_bytes(&self, facts: ConnectionFacts) -> Holds {
+        let wrong_age = self
+            .connection
+            .is_some_and(|age| (age == Age::Reused) != facts.older);
+        if self.asks_for_http() || wrong_age {
+            Holds::No
+        } else if self.sent_bytes.is_some_and(|Size(n)| facts.sent < n) || self.sent.is_some() {
+            Holds::Later
+        } else {
+            Holds::Yes
+        }
+    }
+}
+
+/// Whether a text matches a glob; most differ in the part before the first wildcard, which is
+/// compared first.
+fn matches(glob: &str, text: &str) -> bool {
+    let literal = glob.find(['*', '?', '[', '{', '\\']).unwrap_or(glob.len());
+    text.as_bytes().starts_with(&glob.as_bytes()[..literal])
+        && (literal == glob.len() && text.len() == literal || fast_glob::glob_match(glob, text))
+}
+
+/// The headers of a head.
+fn headers(head: &[u8]) -> impl Iterator<Item = (&str, &str)> {
+    head.split(|b| *b == b'\n')
+        .skip(1)
+        .filter_map(|line| std::str::from_utf8(line).ok()?.split_once(':'))
+        .map(|(name, value)| (name.trim(), value.trim()))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn holds(method: Option<&str>, path: Option<&str>, subject: Option<(&str, &str)>) -> bool {
-        let which = Which {
-            method: method.map(str::to_owned),
-            path: path.map(str::to_owned),
+    fn which(value: Value) -> Which {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn holds(conditions: Value, method: &str, target: &str, body: &[u8]) -> bool {
+        let head =
+            format!("{method} {target} HTTP/1.1\r\nX-Tenant: acme\r\nAccept: text/html\r\n\r\n");
+        let subject = Subject {
+            method,
+            target,
+            head: head.as_bytes(),
+            first: true,
         };
-        which.holds(subject.map(|(method, target)| Subject { method, target }))
+        let which = which(conditions);
+        which.holds_before_body(&subject) && which.holds_for_body(Some(body))
     }
 
     #[test]
     fn every_given_condition_must_hold() {
-        let get = Some(("GET", "/stock/A1?fresh=1"));
-        assert!(holds(None, None, get));
-        assert!(holds(Some("get"), Some("/stock/*"), get));
-        assert!(!holds(Some("POST"), Some("/stock/*"), get));
-        assert!(!holds(None, Some("/stock"), get));
-        assert!(!holds(None, Some("/*"), get), "one star is one segment");
-        assert!(holds(None, Some("/**"), get));
+        let get = |conditions| {
+            holds(
+                conditions,
+                "GET",
+                "/stock/A1?fresh=1&page=2",
+                b"{\"a\":{\"b\":7}}",
+            )
+        };
+        assert!(get(json!({})));
+        assert!(get(json!({ "method": "get", "path": "/stock/*" })));
+        assert!(!get(json!({ "method": "POST", "path": "/stock/*" })));
+        assert!(!get(json!({ "path": "/stock" })));
+        assert!(get(json!({ "path": "/stock/A1" })));
+        assert!(!get(json!({ "path": "/*" })), "one star is one segment");
+        assert!(get(json!({ "path": "/**" })));
+        assert!(get(json!({ "headers": { "x-tenant": "acme" } })));
+        assert!(!get(json!({ "headers": { "x-tenant": "other" } })));
+        assert!(get(json!({ "query": { "page": "2", "fresh": "*" } })));
+        assert!(!get(json!({ "query": { "page": "3" } })));
+        assert!(get(json!({ "body": { "/a/b": 7 } })));
+        assert!(!get(json!({ "body": { "/a/b": "7" } })));
+        assert!(!get(json!({ "body": { "/a/c": null } })));
+        assert!(get(json!({ "connection": "new" })));
+        assert!(!get(json!({ "connection": "reused" })));
+        assert!(!get(json!({ "sent": "x" })), "that is for bytes");
     }
 
     #[test]
-    fn bytes_that_are_not_http_match_only_the_empty_condition() {
-        assert!(holds(None, None, None));
-        assert!(!holds(Some("GET"), None, None));
+    fn bytes_that_are_not_http_match_only_conditions_on_bytes() {
+        let facts = ConnectionFacts {
+            older: true,
+            sent: 10,
+        };
+        let bytes = |conditions| which(conditions).holds_for_bytes(facts);
+        assert_eq!(bytes(json!({})), Holds::Yes);
+        assert_eq!(bytes(json!({ "method": "GET" })), Holds::No);
+        assert_eq!(bytes(json!({ "connection": "new" })), Holds::No);
+        assert_eq!(bytes(json!({ "connection": "reused" })), Holds::Yes);
+        assert_eq!(bytes(json!({ "sent_bytes": "10B" })), Holds::Yes);
+        assert_eq!(bytes(json!({ "sent_bytes": "11B" })), Holds::Later);
+        assert_eq!(bytes(json!({ "sent": "SET" })), Holds::Later);
     }
 }

@@ -1,15 +1,22 @@
-//! Small helpers on sockets: buffered reading, the two ways of closing, who went away.
+//! Sockets as the relays use them: reading through a buffer that a whole thread shares, the two
+//! ways of closing, who went away.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::fault::Break;
+
 /// How much is read at once.
-pub(crate) const READ_MAX: usize = 16 * 1024;
+pub(crate) const READ_MAX: usize = 64 * 1024;
 /// How much a sender may run ahead of what has been passed on.
 pub(crate) const AHEAD_MAX: usize = 64 * 1024;
 
@@ -22,17 +29,48 @@ pub(crate) enum Gone {
     Reset,
 }
 
+impl From<Gone> for Break {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Closed => Self::Close,
+            Gone::Reset => Self::Reset,
+        }
+    }
+}
+
+thread_local! {
+    /// Read into by every connection of this thread, so that an idle one owns no buffer.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_MAX]);
+}
+
+/// Reads once, and hands over what came; an end of the stream is an `Err`.
+pub(crate) fn poll_read<R: AsyncRead + Unpin, T>(
+    cx: &mut Context<'_>,
+    from: &mut R,
+    then: impl FnOnce(&mut Context<'_>, &mut [u8]) -> T,
+) -> Poll<Result<T, Gone>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut buffer = ReadBuf::new(scratch);
+        Poll::Ready(match ready!(Pin::new(from).poll_read(cx, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => Err(Gone::Closed),
+            Ok(()) => Ok(then(cx, buffer.filled_mut())),
+            Err(_) => Err(Gone::Reset),
+        })
+    })
+}
+
 /// Reads more into the buffer; an end of the stream is an `Err`.
 pub(crate) async fn fill<R: AsyncRead + Unpin>(
     from: &mut R,
     buffer: &mut BytesMut,
 ) -> Result<usize, Gone> {
-    buffer.reserve(READ_MAX);
-    match from.read_buf(buffer).await {
-        Ok(0) => Err(Gone::Closed),
-        Ok(n) => Ok(n),
-        Err(_) => Err(Gone::Reset),
-    }
+    poll_fn(|cx| {
+        poll_read(cx, from, |_, bytes| {
+            buffer.extend_from_slice(bytes);
+            bytes.len()
+        })
+    })
+    .await
 }
 
 /// Waits until the other side goes away, buffering what it sends meanwhile.
@@ -47,43 +85,156 @@ pub(crate) async fn until_gone<R: AsyncRead + Unpin>(from: &mut R, buffer: &mut 
 
 /// Waits until the other side goes away, throwing away what it sends meanwhile.
 pub(crate) async fn swallow<R: AsyncRead + Unpin>(from: &mut R, buffer: &mut BytesMut) -> Gone {
+    *buffer = BytesMut::new();
     loop {
-        buffer.clear();
-        if let Err(gone) = fill(from, buffer).await {
+        if let Err(gone) = poll_fn(|cx| poll_read(cx, from, |_, _| ())).await {
             return gone;
         }
     }
 }
 
-/// Makes the coming close of this socket a reset (RST) instead of a FIN.
-pub(crate) fn reset_on_close(stream: &TcpStream) {
-    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+/// One side of a relayed connection.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// TCP as it is.
+    Plain(TcpStream),
 }
 
-/// Closes so that what was written still arrives: FIN, then wait a little for the other side's.
-/// Dropping a socket with unread bytes at once would reset it and could destroy the answer.
-pub(crate) async fn close_gently(stream: &mut TcpStream) {
-    use tokio::io::AsyncWriteExt;
-    let _ = stream.shutdown().await;
-    let mut rest = BytesMut::new();
-    let _ = tokio::time::timeout(Duration::from_secs(1), swallow(stream, &mut rest)).await;
+impl Socket {
+    /// Takes a fresh TCP connection, without Nagle's delay.
+    pub(crate) fn plain(stream: TcpStream) -> Self {
+        // It fails where the other side is gone already, which the first read will tell.
+        let _ = stream.set_nodelay(true);
+        Self::Plain(stream)
+    }
+
+    /// The TCP connection, where its bytes are those that are spoken.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "other kinds of sockets will have none"
+    )]
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        let Self::Plain(stream) = self;
+        Some(stream)
+    }
+
+    /// The two directions, to be used at the same time.
+    pub(crate) fn split(&mut self) -> (ReadSide<'_>, WriteSide<'_>) {
+        match self {
+            Self::Plain(stream) => {
+                let (read, write) = stream.split();
+                (ReadSide::Plain(read), WriteSide::Plain(write))
+            }
+        }
+    }
+
+    /// Makes the coming close of this socket a reset (RST) instead of a FIN.
+    pub(crate) fn reset_on_close(&self) {
+        let Self::Plain(stream) = self;
+        let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Ends the connection.
+    pub(crate) async fn end(&mut self, how: Break) {
+        match how {
+            Break::Reset => self.reset_on_close(),
+            Break::Close => Box::pin(self.close_gently()).await,
+        }
+    }
+
+    /// Closes so that what was written still arrives: FIN, then wait a little for the other
+    /// side's. Dropping a socket with unread bytes at once would reset it and could destroy the
+    /// answer.
+    pub(crate) async fn close_gently(&mut self) {
+        let _ = self.shutdown().await;
+        let mut rest = BytesMut::new();
+        let _ = tokio::time::timeout(Duration::from_secs(1), swallow(self, &mut rest)).await;
+    }
 }
+
+/// The reading side of a [`Socket`].
+#[derive(Debug)]
+pub(crate) enum ReadSide<'a> {
+    Plain(tokio::net::tcp::ReadHalf<'a>),
+}
+
+/// The writing side of a [`Socket`].
+#[derive(Debug)]
+pub(crate) enum WriteSide<'a> {
+    Plain(tokio::net::tcp::WriteHalf<'a>),
+}
+
+macro_rules! reads {
+    ($($socket:ty),*) => {$(
+        impl AsyncRead for $socket {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffer: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+                }
+            }
+        }
+    )*};
+}
+
+macro_rules! writes {
+    ($($socket:ty),*) => {$(
+        impl AsyncWrite for $socket {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                match self.get_mut() {
+                    Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+                }
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+                }
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+                }
+            }
+        }
+    )*};
+}
+
+reads!(Socket, ReadSide<'_>);
+writes!(Socket, WriteSide<'_>);
 
 /// The callee's side of a connection, and bytes of it that were read ahead.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
+    pub(crate) socket: Socket,
     pub(crate) ahead: BytesMut,
 }
 
 impl Upstream {
-    /// A connection to the callee, without Nagle's delay.
+    /// A connection to the callee.
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
+            address,
+            socket: Socket::plain(TcpStream::connect(address).await?),
             ahead: BytesMut::new(),
         })
     }
+}
+
+/// What was read and opened before it was known what a connection speaks.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    /// What the caller has sent.
+    pub(crate) first: BytesMut,
+    /// The connection to the callee, where it was made.
+    pub(crate) upstream: Option<Upstream>,
 }

@@ -9,23 +9,44 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::dice::Dice;
 
+pub mod flow;
+pub mod rewrite;
+mod treatment;
+
+pub use treatment::{Answer, Break, Cap, Made, Make, OfConnection, OfRequest, Treatment};
+
 /// Something that a proxy does wrong.
 pub trait Fault: Debug + Send + Sync {
-    /// Whether nothing listens on the edge while the fault is active.
-    fn shuts_the_door(&self) -> bool {
+    /// What is decided when it hits: a connection, an exchange on it, or the port itself.
+    fn level(&self) -> Level {
+        Level::Either
+    }
+
+    /// What becomes of the port while the fault is active.
+    fn door(&self) -> Door {
+        Door::Open
+    }
+
+    /// Changes how one exchange or one connection is treated. `dice` is a stream of numbers that
+    /// depends only on the seed, the edge, the fault and the key of what is hit; the same dice
+    /// must give the same treatment.
+    fn treat(&self, dice: &mut Dice, treatment: &mut Treatment);
+
+    /// Whether it draws from the dice, so that what it does differs from one hit to the next.
+    fn varies(&self) -> bool {
         false
     }
 
-    /// Changes how one exchange (on a `tcp` edge: one connection) is treated. `dice` is a stream
-    /// of numbers that depends only on the seed, the edge, the fault and the exchange's key.
-    fn treat(&self, dice: &mut Dice, treatment: &mut Treatment);
+    /// Whether it means nothing unless the bytes are read as HTTP.
+    fn needs_http(&self) -> bool {
+        self.level() == Level::Exchange
+    }
 
     /// Which way of hanging this is, if it is one: the caller waits, and nothing tells it why.
     fn hang(&self) -> Option<Hang> {
@@ -39,6 +60,56 @@ pub trait Fault: Debug + Send + Sync {
 
     /// One line for a person: `latency 3s ± 500ms`.
     fn describe(&self) -> String;
+}
+
+/// What a fault is decided for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// The port: nothing is decided one by one.
+    Door,
+    /// A connection, whatever it carries.
+    Connection,
+    /// An HTTP exchange.
+    Exchange,
+    /// An exchange where HTTP is spoken, else the connection.
+    Either,
+}
+
+/// What becomes of an edge's port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Door {
+    /// It accepts.
+    #[default]
+    Open,
+    /// It listens, but its backlog is full: handshakes are not answered.
+    Full,
+    /// Nothing listens.
+    Shut {
+        /// Whether the connections that are there are reset.
+        cut: bool,
+    },
+}
+
+/// What has to be spoken for a kind of fault to mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// Anything.
+    Any,
+    /// HTTP.
+    Http,
+    /// Bytes that are not read as HTTP: an edge with `protocol: tcp`.
+    Bytes,
+}
+
+impl Speaks {
+    /// The word in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Http => "http",
+            Self::Bytes => "tcp",
+        }
+    }
 }
 
 /// The ways in which a dependency keeps its caller waiting without end.
@@ -69,40 +140,6 @@ impl Hang {
     }
 }
 
-/// What a relay does to one exchange. The default leaves it untouched.
-#[derive(Clone, Debug, Default)]
-pub struct Treatment {
-    /// The answer is held back for so long.
-    pub delay: Duration,
-    /// Where the answer comes from.
-    pub answer: Answer,
-    /// The connection is reset after so many bytes of the answer's body.
-    pub cut_body_after: Option<u64>,
-}
-
-/// Where the answer to an exchange comes from.
-#[derive(Clone, Debug, Default)]
-pub enum Answer {
-    /// From the callee, as it should.
-    #[default]
-    Upstream,
-    /// Made up by the proxy, as bytes on the wire; the callee is not contacted.
-    Made(MadeAnswer),
-    /// Nothing comes; the callee is not contacted.
-    Silence,
-    /// The connection is reset (a real RST); the callee is not contacted.
-    Reset,
-}
-
-/// An HTTP answer that the proxy gives in the callee's place.
-#[derive(Clone, Debug)]
-pub struct MadeAnswer {
-    /// The status code.
-    pub status: u16,
-    /// The whole response as it goes over the wire.
-    pub wire: Bytes,
-}
-
 /// What is known of a kind of fault without making one.
 #[derive(Clone, Copy)]
 pub struct Kind {
@@ -112,8 +149,8 @@ pub struct Kind {
     pub summary: &'static str,
     /// A complete example of the key and its value.
     pub example: &'static str,
-    /// Whether it means anything on an edge that does not speak HTTP.
-    pub any_protocol: bool,
+    /// On which edges it means something.
+    pub speaks: Speaks,
     /// The JSON Schema of the value.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Makes the fault from the value.
@@ -135,7 +172,7 @@ pub(crate) trait Known: Fault + Sized + 'static {
     const NAME: &'static str;
     const SUMMARY: &'static str;
     const EXAMPLE: &'static str;
-    const ANY_PROTOCOL: bool = true;
+    const SPEAKS: Speaks = Speaks::Any;
 
     fn new(params: Self::Params) -> Result<Self, String>;
 }
@@ -150,7 +187,7 @@ const fn kind<F: Known>() -> Kind {
         name: F::NAME,
         summary: F::SUMMARY,
         example: F::EXAMPLE,
-        any_protocol: F::ANY_PROTOCOL,
+        speaks: F::SPEAKS,
         schema: |generator| generator.subschema_for::<F::Params>(),
         build: build::<F>,
     }
@@ -168,11 +205,37 @@ macro_rules! catalogue {
 
 catalogue! {
     latency::Latency,
+    bandwidth::Bandwidth,
+    slicer::Slicer,
+    drip::Drip,
+    stall::Stall,
     hang::Hanging,
+    mute::Mute,
+    half_open::HalfOpen,
+    half_close::HalfClose,
+    slow_close::SlowClose,
+    freeze::Freeze,
     refuse::Refuse,
+    backlog_full::BacklogFull,
+    slow_accept::SlowAccept,
+    max_connections::MaxConnections,
     reset::Reset,
-    status::Status,
+    cut_idle::CutIdle,
+    limit_data::LimitData,
     truncate::Truncate,
+    corrupt::Corrupt,
+    packet_loss::PacketLoss,
+    tls_stall::TlsStall,
+    status::Status,
+    abort::Abort,
+    response_lost::ResponseLost,
+    content_type::ContentType,
+    large_headers::LargeHeaders,
+    malformed::Malformed,
+    mutate::Mutate,
+    close_connection::CloseConnection,
+    duplicate::Duplicate,
+    reorder::Reorder,
 }
 
 /// Looks a kind up by its key in a suite.

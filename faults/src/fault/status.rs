@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Answer, Fault, Known, MadeAnswer, Short, Treatment};
+use super::{Answer, Fault, Known, Level, Made, Short, Speaks, Treatment};
 use crate::dice::Dice;
 
 /// The answer that is given.
@@ -23,6 +25,9 @@ pub struct Params {
     /// Headers beside `content-length`; `content-type` is `application/json` unless set here.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Whether the callee gets the request and acts on it first; its answer is thrown away.
+    #[serde(default)]
+    pub after_effect: bool,
 }
 
 impl From<u16> for Params {
@@ -31,13 +36,17 @@ impl From<u16> for Params {
             code,
             body: None,
             headers: BTreeMap::new(),
+            after_effect: false,
         }
     }
 }
 
 /// See [`Params`].
 #[derive(Clone, Debug)]
-pub struct Status(MadeAnswer);
+pub struct Status {
+    made: Arc<Made>,
+    after_effect: bool,
+}
 
 impl Known for Status {
     type Params = Short<u16, Params>;
@@ -45,7 +54,7 @@ impl Known for Status {
     const SUMMARY: &'static str =
         "an HTTP answer with this status at once; the callee is not contacted";
     const EXAMPLE: &'static str = "status: { code: 429, headers: { Retry-After: \"2\" } }";
-    const ANY_PROTOCOL: bool = false;
+    const SPEAKS: Speaks = Speaks::Http;
 
     fn new(
         Short(
@@ -54,6 +63,7 @@ impl Known for Status {
                 code,
                 body,
                 headers,
+                after_effect,
             },
         ): Self::Params,
     ) -> Result<Self, String> {
@@ -74,43 +84,62 @@ impl Known for Status {
                 format!("{{\"error\":\"{}\"}}", reason(code))
             }
         });
-        let mut wire = format!("HTTP/1.1 {code} {}\r\n", reason(code));
-        if !bodiless
-            && !headers
-                .keys()
-                .any(|name| name.eq_ignore_ascii_case("content-type"))
-        {
-            wire.push_str("content-type: application/json\r\n");
-        }
-        for (name, value) in &headers {
-            let _ = write!(wire, "{name}: {value}\r\n");
-        }
-        if !bodiless {
-            let _ = write!(wire, "content-length: {}\r\n", body.len());
-        }
-        wire.push_str("\r\n");
-        if !bodiless {
-            wire.push_str(&body);
-        }
-        Ok(Self(MadeAnswer {
-            status: code,
-            wire: Bytes::from(wire),
-        }))
+        Ok(Self {
+            made: Arc::new(made(code, &headers, &body)),
+            after_effect,
+        })
+    }
+}
+
+/// An answer as it goes over the wire.
+pub(super) fn made(code: u16, headers: &BTreeMap<String, String>, body: &str) -> Made {
+    let bodiless = code == 204 || code == 304;
+    let mut wire = format!("HTTP/1.1 {code} {}\r\n", reason(code));
+    let typed = headers
+        .keys()
+        .any(|name| name.eq_ignore_ascii_case("content-type"));
+    if !bodiless && !typed {
+        wire.push_str("content-type: application/json\r\n");
+    }
+    for (name, value) in headers {
+        let _ = write!(wire, "{name}: {value}\r\n");
+    }
+    if !bodiless {
+        let _ = write!(wire, "content-length: {}\r\n", body.len());
+    }
+    wire.push_str("\r\n");
+    if !bodiless {
+        wire.push_str(body);
+    }
+    Made {
+        status: code,
+        wire: Bytes::from(wire),
+        late: Duration::ZERO,
     }
 }
 
 impl Fault for Status {
+    fn level(&self) -> Level {
+        Level::Exchange
+    }
+
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
-        treatment.answer = Answer::Made(self.0.clone());
+        treatment.answer = Answer::Made(self.made.clone());
+        treatment.after_effect = self.after_effect;
     }
 
     fn describe(&self) -> String {
-        format!("status {}", self.0.status)
+        let effect = if self.after_effect {
+            " after the effect"
+        } else {
+            ""
+        };
+        format!("status {}{effect}", self.made.status)
     }
 }
 
 /// The standard phrases of the codes that are usually injected (RFC 9110, section 15).
-fn reason(code: u16) -> &'static str {
+pub(super) fn reason(code: u16) -> &'static str {
     match code {
         200 => "OK",
         201 => "Created",

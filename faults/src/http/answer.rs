@@ -1,4 +1,4 @@
-//! Carries the callee's answer back to the caller: held back, cut off or untouched.
+//! Carries the callee's answer back to the caller: held back, cut off, changed or untouched.
 
 use std::time::Duration;
 
@@ -7,8 +7,13 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::body::Framing;
 use super::head;
-use crate::edge::{Decision, Edge};
+use super::way::{Halt, Way};
+use super::whole::{self, Rewritten};
+use crate::decision::{Decision, Held};
+use crate::edge::Edge;
+use crate::fault::Break;
 use crate::observe::Slot;
+use crate::timer;
 use crate::wire::{Gone, fill};
 
 /// How an answer ended.
@@ -20,14 +25,23 @@ pub(super) enum Outcome {
     CompleteAndClose,
     /// The callee switched protocols: both directions pass as they are from now on.
     Switched,
-    /// The fault cut it off.
-    Cut,
+    /// The fault ended the connection.
+    Broken(Break),
     /// The callee went away before its end.
     Callee(Gone),
     /// The caller did not want it any more.
     Caller,
     /// It is not HTTP: the rest passes as it is.
     Foreign,
+}
+
+impl From<Halt> for Outcome {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::NoTaker => Self::Caller,
+            Halt::Broken(how) => Self::Broken(how),
+        }
+    }
 }
 
 /// What one answer is carried with.
@@ -37,6 +51,8 @@ pub(super) struct Carrier<'a> {
     pub(super) method: &'a str,
     pub(super) upgrade: bool,
     pub(super) decision: &'a Decision,
+    /// Whether the caller is to learn of it: not when another answer comes in its place.
+    pub(super) shown: bool,
 }
 
 impl Carrier<'_> {
@@ -51,6 +67,7 @@ impl Carrier<'_> {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
+        let treatment = self.decision.treatment().filter(|_| self.shown);
         let mut held_back = false;
         loop {
             let head = match head::response(ahead, self.method) {
@@ -66,20 +83,51 @@ impl Carrier<'_> {
                 }
             };
             if !held_back {
+                held_back = true;
                 let now = self.edge.clock.now();
                 self.edge
                     .log
                     .update(self.slot, |exchange| exchange.first_byte = Some(now));
-                self.decision.hold(self.decision.treatment.delay).await;
-                held_back = true;
+                if let Some(treatment) = treatment
+                    && self.decision.hold(&treatment.down.delays).await == Held::Dropped
+                {
+                    return Outcome::Broken(Break::Reset);
+                }
             }
             let interim = matches!(head.status, 100..=199) && head.status != 101;
-            if !interim {
+            if !interim && self.shown {
                 self.edge
                     .log
                     .update(self.slot, |exchange| exchange.status = Some(head.status));
             }
-            let mut bytes = ahead.split_to(head.len);
+            let mut way = Way::new(self.decision, treatment.map(|t| &t.down));
+            let changes = treatment.map_or(&[][..], |t| &t.rewrites);
+            let changed = if interim || changes.is_empty() {
+                Rewritten::Not
+            } else {
+                match whole::rewrite(self, &head, from, ahead, changes).await {
+                    Ok(changed) => changed,
+                    Err(gone) => return Outcome::Callee(gone),
+                }
+            };
+            let mut framing = head.body.clone();
+            let mut bytes = match changed {
+                Rewritten::Whole(first, body) => {
+                    return match self.give((first, body), to, &mut way).await {
+                        Outcome::Complete if head.close => Outcome::CompleteAndClose,
+                        outcome => outcome,
+                    };
+                }
+                Rewritten::Head(first) => first,
+                // Head and body leave together where they came together.
+                Rewritten::Not if treatment.is_none() && !interim => {
+                    match framing.advance(&ahead[head.len..]) {
+                        Ok(n) => ahead.split_to(head.len + n),
+                        Err(_) => return self.foreign(head.len, ahead, to).await,
+                    }
+                }
+                Rewritten::Not => ahead.split_to(head.len),
+            };
             self.count(bytes.len());
             if to.write_all_buf(&mut bytes).await.is_err() {
                 return Outcome::Caller;
@@ -92,28 +140,68 @@ impl Carrier<'_> {
             if self.upgrade && tunnel {
                 return Outcome::Switched;
             }
-            return match self.body(head.body, from, ahead, to).await {
+            let until_close = head.body == Framing::UntilClose;
+            return match self
+                .body(framing, until_close, from, ahead, to, &mut way)
+                .await
+            {
                 Outcome::Complete if head.close => Outcome::CompleteAndClose,
                 outcome => outcome,
             };
         }
     }
 
+    /// The head is well, the body is not: the caller gets what came.
+    async fn foreign<W: AsyncWrite + Unpin>(
+        &self,
+        head: usize,
+        ahead: &mut BytesMut,
+        to: &mut W,
+    ) -> Outcome {
+        let mut bytes = ahead.split_to(head);
+        self.count(bytes.len());
+        match to.write_all_buf(&mut bytes).await {
+            Ok(()) => Outcome::Foreign,
+            Err(_) => Outcome::Caller,
+        }
+    }
+
+    /// Gives a changed answer: its head at once, its body as limited as the fault says.
+    async fn give<W: AsyncWrite + Unpin>(
+        &self,
+        (mut head, mut body): (BytesMut, BytesMut),
+        to: &mut W,
+        way: &mut Way<'_>,
+    ) -> Outcome {
+        self.count(head.len());
+        if to.write_all_buf(&mut head).await.is_err() {
+            return Outcome::Caller;
+        }
+        let ended = match way.begin().await {
+            Ok(()) => way.write(to, &mut body, |n| self.count(n)).await,
+            halted => halted,
+        };
+        match ended {
+            Ok(()) => Outcome::Complete,
+            Err(halt) => self.halted(halt, to).await,
+        }
+    }
+
     async fn body<R, W>(
         &self,
         mut framing: Framing,
+        until_close: bool,
         from: &mut R,
         ahead: &mut BytesMut,
         to: &mut W,
+        way: &mut Way<'_>,
     ) -> Outcome
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let until_close = framing == Framing::UntilClose;
-        let mut allowed = self.decision.treatment.cut_body_after;
-        if allowed == Some(0) {
-            return Outcome::Cut;
+        if let Err(halt) = way.begin().await {
+            return self.halted(halt, to).await;
         }
         while !framing.is_done() {
             if ahead.is_empty()
@@ -124,31 +212,31 @@ impl Carrier<'_> {
                     gone => Outcome::Callee(gone),
                 };
             }
-            let Ok(mut taken) = framing.advance(ahead) else {
+            let Ok(taken) = framing.advance(ahead) else {
                 return Outcome::Foreign;
             };
-            if let Some(allowed) = &mut allowed {
-                taken = taken.min(usize::try_from(*allowed).unwrap_or(usize::MAX));
-                *allowed -= taken as u64;
-            }
             let mut bytes = ahead.split_to(taken);
-            self.count(taken);
-            if to.write_all_buf(&mut bytes).await.is_err() {
-                return Outcome::Caller;
-            }
-            if allowed == Some(0) {
-                // Let the bytes reach the caller before the RST overtakes them.
-                let _ = to.flush().await;
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                return Outcome::Cut;
+            if let Err(halt) = way.write(to, &mut bytes, |n| self.count(n)).await {
+                return self.halted(halt, to).await;
             }
         }
         Outcome::Complete
     }
 
+    async fn halted<W: AsyncWrite + Unpin>(&self, halt: Halt, to: &mut W) -> Outcome {
+        if halt == Halt::Broken(Break::Reset) {
+            // Let the bytes reach the caller before the RST overtakes them.
+            let _ = to.flush().await;
+            timer::sleep(Duration::from_millis(1)).await;
+        }
+        halt.into()
+    }
+
     fn count(&self, bytes: usize) {
-        self.edge
-            .log
-            .update(self.slot, |exchange| exchange.bytes_down += bytes as u64);
+        if self.shown {
+            self.edge
+                .log
+                .update(self.slot, |exchange| exchange.bytes_down += bytes as u64);
+        }
     }
 }

@@ -2,10 +2,9 @@
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use super::head::{self, RequestHead};
-use crate::wire::{Gone, Upstream, fill};
+use crate::wire::{Gone, Socket, Upstream, fill};
 
 /// What came next on a connection.
 pub(super) enum Next {
@@ -21,7 +20,7 @@ pub(super) enum Next {
 
 /// Waits for the next head.
 pub(super) async fn next(
-    client: &mut TcpStream,
+    client: &mut Socket,
     buffer: &mut BytesMut,
     upstream: &mut Option<Upstream>,
 ) -> Next {
@@ -33,7 +32,7 @@ pub(super) async fn next(
         }
         let from_callee = async {
             match upstream.as_mut() {
-                Some(up) => fill(&mut up.stream, &mut up.ahead).await,
+                Some(up) => fill(&mut up.socket, &mut up.ahead).await,
                 None => std::future::pending().await,
             }
         };

@@ -5,5 +5,7 @@ mod body;
 pub(crate) mod head;
 mod idle;
 mod relay;
+mod way;
+mod whole;
 
 pub(crate) use relay::serve;

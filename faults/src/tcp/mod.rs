@@ -1,144 +1,91 @@
 //! `tcp` edges, and whatever turns out not to be HTTP: bytes, and who ended the connection.
 
-mod delay_line;
+mod held;
+mod line;
+mod splice;
+mod tunnel;
+
+use std::future::poll_fn;
+use std::task::{Poll, ready};
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
-use crate::edge::{Decision, Edge};
-use crate::fault::Answer;
-use crate::observe::{Ended, Slot};
-use crate::wire::{Gone, Upstream, fill, reset_on_close, swallow};
+use crate::connection::Conn;
+use crate::fault::{Answer, Break};
+use crate::observe::Ended;
+use crate::wire::{Begun, Socket, poll_read};
+
+pub(crate) use held::corrupt;
+pub(crate) use tunnel::Tunnel;
 
 /// Serves one connection of a caller on an edge that does not speak HTTP. The whole connection is
 /// one exchange.
 pub(crate) async fn serve(
-    edge: &Edge,
-    connection: u32,
-    client: &mut TcpStream,
-    first: BytesMut,
-    upstream: Option<Upstream>,
+    conn: &Conn,
+    client: &mut Socket,
+    mut begun: Option<Box<Begun>>,
 ) -> Ended {
-    let decision = edge.decide(None, 0);
-    let slot = edge.begin(connection, "connection", None, decision.fault);
-    let ended = match decision.treatment.answer {
-        // A made answer is HTTP; here it can only be the break that it stands for.
-        Answer::Reset | Answer::Made(_) => {
-            let mut buffer = first;
-            if buffer.is_empty() {
-                let _ = fill(client, &mut buffer).await;
-            }
-            reset_on_close(client);
-            Ended::Fault
-        }
-        Answer::Silence => {
-            let mut buffer = first;
-            tokio::select! {
-                _ = swallow(client, &mut buffer) => Ended::Caller,
-                () = decision.lifted() => {
-                    reset_on_close(client);
-                    Ended::Fault
-                }
-            }
-        }
-        Answer::Upstream => {
-            let upstream = match upstream {
-                Some(upstream) => Ok(upstream),
-                None => edge.connect().await,
-            };
-            if let Ok(upstream) = upstream {
-                edge.log.update(slot, |exchange| exchange.executed = true);
-                tunnel(edge, client, first, upstream, slot, &decision).await
-            } else {
-                reset_on_close(client);
-                Ended::Callee
-            }
-        }
+    conn.becomes_bytes();
+    let edge = &conn.edge;
+    if let Some(begun) = &begun {
+        conn.caller_sent(begun.first.len(), &begun.first);
+    }
+    let (treatment, fault) = conn.treatment();
+    let slot = Some(edge.begin(conn.number, "connection", None, fault));
+    let mut withheld = Ok(());
+    if treatment.is_some() {
+        let first = &mut begun.get_or_insert_default().first;
+        withheld = Box::pin(withhold(conn, client, first)).await;
+    }
+    let ended = if let Err((ended, how)) = withheld {
+        client.end(how).await;
+        ended
+    } else if let Some(tunnel) = Tunnel::new(conn, client, begun, slot).await {
+        tunnel.run().await
+    } else {
+        client.reset_on_close();
+        Ended::Callee
     };
     edge.finish(slot, ended);
     ended
 }
 
-/// Copies both directions until both are closed or one side resets. A closed direction is closed
-/// on the other side too; a reset is a reset there.
-pub(crate) async fn tunnel(
-    edge: &Edge,
-    client: &mut TcpStream,
-    mut from_client_ahead: BytesMut,
-    Upstream {
-        stream: mut upstream,
-        ahead,
-    }: Upstream,
-    slot: Slot,
-    decision: &Decision,
-) -> Ended {
-    let ended = {
-        let (mut from_client, mut to_client) = client.split();
-        let (mut from_upstream, mut to_upstream) = upstream.split();
-        let up = async {
-            loop {
-                let bytes = from_client_ahead.len() as u64;
-                edge.log.update(slot, |exchange| exchange.bytes_up += bytes);
-                if to_upstream
-                    .write_all_buf(&mut from_client_ahead)
-                    .await
-                    .is_err()
-                {
-                    return std::future::pending().await;
-                }
-                match fill(&mut from_client, &mut from_client_ahead).await {
-                    Ok(_) => {}
-                    Err(Gone::Closed) => {
-                        let _ = to_upstream.shutdown().await;
-                        return Gone::Closed;
-                    }
-                    Err(Gone::Reset) => return Gone::Reset,
-                }
-            }
-        };
-        let down = delay_line::carry(
-            edge,
-            slot,
-            decision,
-            &mut from_upstream,
-            ahead,
-            &mut to_client,
-        );
-        tokio::pin!(up, down);
-
-        let mut first = None;
+/// While a fault says that the callee is not contacted, it is not; an `Err` is how the connection
+/// ends by that.
+async fn withhold(
+    conn: &Conn,
+    client: &mut Socket,
+    first: &mut BytesMut,
+) -> Result<(), (Ended, Break)> {
+    let mut silent = false;
+    poll_fn(|cx| {
         loop {
-            tokio::select! {
-                gone = &mut up, if first != Some(Ended::Caller) => match gone {
-                    Gone::Reset => break Err(Ended::Caller),
-                    Gone::Closed => {
-                        if first.is_some() {
-                            break Ok(Ended::Answered);
-                        }
-                        first = Some(Ended::Caller);
-                    }
-                },
-                end = &mut down, if first != Some(Ended::Callee) => match end {
-                    delay_line::End::Closed => {
-                        if let Some(first) = first {
-                            break Ok(first);
-                        }
-                        first = Some(Ended::Callee);
-                    }
-                    delay_line::End::Reset => break Err(Ended::Callee),
-                    delay_line::End::Cut => break Err(Ended::Fault),
-                    delay_line::End::CallerGone => break Err(Ended::Caller),
-                },
+            let (treatment, _) = conn.treatment();
+            match treatment.as_ref().map(|t| &t.answer) {
+                None | Some(Answer::Upstream) if silent => {
+                    return Poll::Ready(Err((Ended::Fault, Break::Reset)));
+                }
+                None | Some(Answer::Upstream) => return Poll::Ready(Ok(())),
+                Some(Answer::Silence) => silent = true,
+                // A made answer is HTTP; here it can only be the break that it stands for.
+                Some(Answer::Made(_)) if !first.is_empty() => {
+                    return Poll::Ready(Err((Ended::Fault, Break::Reset)));
+                }
+                Some(Answer::Break(how)) if !first.is_empty() => {
+                    return Poll::Ready(Err((Ended::Fault, *how)));
+                }
+                Some(Answer::Made(_) | Answer::Break(_)) => {}
+            }
+            let read = poll_read(cx, client, |_, bytes| {
+                conn.caller_sent(bytes.len(), bytes);
+                if !silent {
+                    first.extend_from_slice(bytes);
+                }
+            });
+            if let Err(gone) = ready!(read) {
+                return Poll::Ready(Err((Ended::Caller, gone.into())));
             }
         }
-    };
-    match ended {
-        Ok(ended) => ended,
-        Err(ended) => {
-            reset_on_close(client);
-            reset_on_close(&upstream);
-            ended
-        }
-    }
+    })
+    .await
 }

@@ -214,6 +214,7 @@ async fn a_fault_hits_only_the_exchanges_that_it_is_meant_for() {
     let which = Which {
         method: Some("GET".to_owned()),
         path: Some("/slow/*".to_owned()),
+        ..Which::default()
     };
     stage.inject_rule("hang", json!(true), which, 1.0).await;
     let mut client = stage.connect().await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shaketable_faults::observe::{Clock, Seen};
-use shaketable_faults::plane::{Plane, Proxy};
+use shaketable_faults::plane::{Plane, Proxy, Settings};
 use shaketable_faults::which::Which;
 use shaketable_faults::{Protocol, Rule, fault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -66,7 +66,7 @@ impl Stage {
     }
 
     pub(crate) async fn before(callee: SocketAddr, protocol: Protocol) -> Self {
-        let plane = Plane::start(7, Clock::start()).unwrap();
+        let plane = Plane::start(Settings::new(7), Clock::start()).unwrap();
         let proxy = plane
             .open("order -> inventory", protocol, SocketAddr::from(ANYWHERE))
             .await
@@ -80,7 +80,7 @@ impl Stage {
     }
 
     /// Injects a fault as a suite would write it.
-    pub(crate) async fn inject(&self, kind: &str, value: Value) -> u16 {
+    pub(crate) async fn inject(&self, kind: &str, value: Value) -> u32 {
         self.inject_rule(kind, value, Which::default(), 1.0).await
     }
 
@@ -90,13 +90,12 @@ impl Stage {
         value: Value,
         which: Which,
         probability: f64,
-    ) -> u16 {
+    ) -> u32 {
         let fault = (fault::find(kind).unwrap().build)(&value).unwrap();
         let rule = Rule {
-            name: kind.to_owned(),
-            fault,
             which,
             probability,
+            ..Rule::new(kind, fault)
         };
         self.proxy.inject(rule).await.unwrap().0
     }

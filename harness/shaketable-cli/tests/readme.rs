@@ -14,7 +14,7 @@ fn every_check_and_every_fault_stands_in_the_readme_and_no_other() {
         )
     });
     let faults = fault::CATALOGUE.iter().map(|kind| {
-        let edges = if kind.any_protocol { "any" } else { "http" };
+        let edges = kind.speaks.name();
         format!(
             "| `{}` | {} | {edges} | `{}` |",
             kind.name, kind.summary, kind.example

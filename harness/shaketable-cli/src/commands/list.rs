@@ -19,11 +19,10 @@ pub(super) fn checks() -> Exit {
 
 pub(super) fn faults() -> Exit {
     let rows = fault::CATALOGUE.iter().map(|kind| {
-        let edges = if kind.any_protocol { "any" } else { "http" };
         vec![
             kind.name.to_owned(),
             kind.summary.to_owned(),
-            edges.to_owned(),
+            kind.speaks.name().to_owned(),
             kind.example.to_owned(),
         ]
     });

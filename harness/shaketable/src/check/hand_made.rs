@@ -207,7 +207,7 @@ impl HandMade {
     }
 
     /// The last exchange was hit by this fault.
-    pub(crate) fn hit(mut self, edge: usize, fault: u16) -> Self {
+    pub(crate) fn hit(mut self, edge: usize, fault: u32) -> Self {
         self.recording.seen[edge]
             .exchanges
             .last_mut()
@@ -217,7 +217,7 @@ impl HandMade {
     }
 
     /// Whatever began on the edge in this time was hit by this fault.
-    pub(crate) fn all_hit(mut self, edge: usize, when: &Range<Nanos>, fault: u16) -> Self {
+    pub(crate) fn all_hit(mut self, edge: usize, when: &Range<Nanos>, fault: u32) -> Self {
         for exchange in &mut self.recording.seen[edge].exchanges {
             if when.contains(&exchange.start) {
                 exchange.fault = Some(fault);
@@ -278,7 +278,7 @@ impl HandMade {
             .faults
             .iter()
             .filter(|fault| fault.edge == edge);
-        let number = u16::try_from(on_edge.count()).unwrap();
+        let number = u32::try_from(on_edge.count()).unwrap();
         self.recording.faults.push(FaultMark {
             edge,
             number,
@@ -406,7 +406,7 @@ pub(crate) struct Attempts {
     pub(crate) every: Nanos,
     pub(crate) n: u64,
     pub(crate) length: Nanos,
-    pub(crate) fault: Option<u16>,
+    pub(crate) fault: Option<u32>,
     pub(crate) traced: bool,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shaketable_faults::Rule;
+use shaketable_faults::fault::Door;
 use shaketable_faults::observe::Nanos;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -278,16 +279,16 @@ impl<'a> Phases<'a> {
                 .iter()
                 .filter(|mark| mark.edge == edge && mark.kind == entry.kind.name)
                 .count();
+            let name = format!("{}#{same}", entry.kind.name);
             let rule = Rule {
-                name: format!("{}#{same}", entry.kind.name),
-                fault: Arc::clone(&entry.fault),
                 which: entry.which.clone(),
                 probability: entry.probability,
+                ..Rule::new(name, Arc::clone(&entry.fault))
             };
             // A fault that could not be injected is one that nothing will have met.
             let injected = lab.proxies[edge].inject(rule).await;
             let (number, from) =
-                injected.unwrap_or_else(|_| (u16::MAX, self.witnesses.clock.now()));
+                injected.unwrap_or_else(|_| (u32::MAX, self.witnesses.clock.now()));
             let mark = FaultMark {
                 edge,
                 number,
@@ -295,7 +296,7 @@ impl<'a> Phases<'a> {
                 says: entry.fault.describe(),
                 hang: entry.fault.hang().map(|hang| hang.name().to_owned()),
                 delay: entry.fault.delay().map(nanos),
-                refuses: entry.fault.shuts_the_door(),
+                refuses: entry.fault.door() != Door::Open,
                 probability: entry.probability,
                 from,
                 until: None,

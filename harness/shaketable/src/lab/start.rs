@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use shaketable_faults::Protocol;
 use shaketable_faults::observe::Clock;
-use shaketable_faults::plane::{Plane, PlaneError, Proxy};
+use shaketable_faults::plane::{Plane, PlaneError, Proxy, Settings};
 use tokio::task::JoinSet;
 
 use super::order;
@@ -81,7 +81,7 @@ impl Lab {
         dir: &Path,
         clock: Clock,
     ) -> Result<Self, LabError> {
-        let plane = Plane::start(plan.seed, clock)?;
+        let plane = Plane::start(Settings::new(plan.seed), clock)?;
         let mut lab = Self {
             proxies: Vec::new(),
             running: Vec::new(),

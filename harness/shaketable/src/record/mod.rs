@@ -70,7 +70,7 @@ pub struct FaultMark {
     /// The edge, as an index into [`Recording::edges`].
     pub edge: usize,
     /// Its number on that edge.
-    pub number: u16,
+    pub number: u32,
     /// Its key in the suite.
     pub kind: String,
     /// One line for a person.

@@ -515,7 +515,7 @@ mod tests {
             start in moment(),
             lasts in prop::option::of(moment()),
             ended in prop::sample::select(vec![Ended::Open, Ended::Answered, Ended::Caller, Ended::Callee, Ended::Fault]),
-            fault in prop::option::of(0..3_u16),
+            fault in prop::option::of(0..3_u32),
             trace in prop::option::of(prop_oneof![any::<u128>(), (0..40_u128).prop_map(|call| (7 << 64) | call)]),
             (connection, executed, bytes_up, bytes_down) in any::<(u32, bool, u64, u64)>(),
         ) -> Exchange {
@@ -530,7 +530,7 @@ mod tests {
     prop_compose! {
         fn fault()(
             edge in 0..2_usize,
-            number in 0..3_u16,
+            number in 0..3_u32,
             says: String,
             hang in prop::option::of(any::<String>()),
             delay in prop::option::of(moment()),

@@ -159,7 +159,7 @@ struct Patience {
 impl Patience {
     fn of(view: &View<'_>, edge: usize, within: Nanos) -> Self {
         let recording = view.recording;
-        let hanging: BTreeSet<u16> = view
+        let hanging: BTreeSet<u32> = view
             .faults_on(edge)
             .filter(|f| f.hang.is_some())
             .map(|f| f.number)

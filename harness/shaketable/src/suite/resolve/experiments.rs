@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
+use shaketable_faults::fault::Speaks;
 use shaketable_faults::units::Percent;
 use shaketable_faults::which::Which;
 use shaketable_faults::{Protocol, fault};
@@ -100,11 +101,11 @@ impl Reader<'_> {
             "if the edge speaks HTTP, declare it with `protocol: http` in {}",
             near::clip(&declared)
         );
-        if !kind.any_protocol {
+        if kind.speaks == Speaks::Http {
             let message = format!("`{}` needs HTTP, and the edge is `tcp`", kind.name);
             self.complain_of_key(&path.then(kind.name), &message, &help);
         }
-        if which.is_some_and(|which| *which != Which::default()) {
+        if which.is_some_and(Which::asks_for_http) {
             self.complain_of_key(
                 &path.then("where"),
                 "these conditions need HTTP, and the edge is `tcp`",

@@ -1,0 +1,204 @@
+//! Timers that are exact to some ten microseconds; tokio's are exact to a millisecond.
+//!
+//! Each thread of the data plane keeps its deadlines in one ordered map, and one kernel timer for
+//! the earliest. Where there is no such timer (outside Linux) tokio's serves, a little later.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use self::kernel::Kernel;
+
+/// The deadlines of one thread.
+#[derive(Default)]
+struct Timers {
+    waiting: BTreeMap<(Instant, u64), Waker>,
+    made: u64,
+    kernel: Option<Kernel>,
+}
+
+thread_local! {
+    static TIMERS: RefCell<Timers> = RefCell::default();
+}
+
+/// Drives this thread's timers; to be polled as long as the thread has any.
+pub(crate) async fn drive() -> io::Result<()> {
+    let kernel = Kernel::new()?;
+    TIMERS.with_borrow_mut(|timers| timers.kernel = Some(kernel.clone()));
+    loop {
+        kernel.rung().await?;
+        let now = Instant::now();
+        TIMERS.with_borrow_mut(|timers| {
+            while let Some(entry) = timers.waiting.first_entry() {
+                if entry.key().0 > now {
+                    break;
+                }
+                entry.remove().wake();
+            }
+            timers.arm();
+        });
+    }
+}
+
+impl Timers {
+    fn arm(&self) {
+        if let (Some(kernel), Some(((due, _), _))) = (&self.kernel, self.waiting.first_key_value())
+        {
+            kernel.ring_at(*due);
+        }
+    }
+}
+
+/// One deadline of one task; forgotten when it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(Option<(Instant, u64)>);
+
+impl Alarm {
+    /// Ready from then on; until then the task is woken at that time.
+    pub(crate) fn poll_until(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        if Instant::now() >= due {
+            self.forget();
+            return Poll::Ready(());
+        }
+        if self.0.is_some_and(|(set, _)| set != due) {
+            self.forget();
+        }
+        TIMERS.with_borrow_mut(|timers| {
+            let key = *self.0.get_or_insert_with(|| {
+                timers.made += 1;
+                (due, timers.made)
+            });
+            let waker = timers.waiting.entry(key);
+            waker
+                .and_modify(|waker| waker.clone_from(cx.waker()))
+                .or_insert_with(|| cx.waker().clone());
+            if timers.waiting.first_key_value().map(|(first, _)| *first) == Some(key) {
+                timers.arm();
+            }
+        });
+        Poll::Pending
+    }
+
+    /// Takes the deadline back.
+    pub(crate) fn forget(&mut self) {
+        if let Some(key) = self.0.take() {
+            TIMERS.with_borrow_mut(|timers| timers.waiting.remove(&key));
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+/// Waits until then.
+pub(crate) async fn sleep_until(due: Instant) {
+    let mut alarm = Alarm::default();
+    poll_fn(|cx| alarm.poll_until(cx, due)).await;
+}
+
+/// Waits so long.
+pub(crate) async fn sleep(time: Duration) {
+    sleep_until(Instant::now() + time).await;
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    use std::io;
+    use std::os::fd::{AsFd, AsRawFd, RawFd};
+    use std::rc::Rc;
+    use std::time::{Duration, Instant};
+
+    use nix::sys::time::TimeSpec;
+    use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    struct Fd(TimerFd);
+
+    impl AsRawFd for Fd {
+        fn as_raw_fd(&self) -> RawFd {
+            self.0.as_fd().as_raw_fd()
+        }
+    }
+
+    /// The kernel's timer (timerfd).
+    #[derive(Clone)]
+    pub(super) struct Kernel(Rc<AsyncFd<Fd>>);
+
+    impl Kernel {
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+            let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+            #[expect(
+                deprecated,
+                reason = "its successor is unsafe; what that asks for holds: `Fd` owns its descriptor"
+            )]
+            let fd = AsyncFd::with_interest(Fd(timer), Interest::READABLE)?;
+            Ok(Self(Rc::new(fd)))
+        }
+
+        pub(super) fn ring_at(&self, due: Instant) {
+            // Zero would disarm it.
+            let wait = due
+                .saturating_duration_since(Instant::now())
+                .max(Duration::from_nanos(1));
+            let once = Expiration::OneShot(TimeSpec::from_duration(wait));
+            // It can only fail for times that a Duration cannot have.
+            let _ = self.0.get_ref().0.set(once, TimerSetTimeFlags::empty());
+        }
+
+        pub(super) async fn rung(&self) -> io::Result<()> {
+            let mut ready = self.0.readable().await?;
+            // Setting the timer anew clears what it rang before: there may be nothing to read.
+            let _ = self.0.get_ref().0.wait();
+            ready.clear_ready();
+            Ok(())
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod kernel {
+    use std::cell::Cell;
+    use std::io;
+    use std::rc::Rc;
+    use std::time::Instant;
+
+    use tokio::sync::Notify;
+
+    /// The next deadline, waited for with tokio's timer.
+    #[derive(Clone)]
+    pub(super) struct Kernel(Rc<(Cell<Option<Instant>>, Notify)>);
+
+    impl Kernel {
+        pub(super) fn new() -> io::Result<Self> {
+            Ok(Self(Rc::default()))
+        }
+
+        pub(super) fn ring_at(&self, due: Instant) {
+            self.0.0.set(Some(due));
+            self.0.1.notify_one();
+        }
+
+        pub(super) async fn rung(&self) -> io::Result<()> {
+            loop {
+                match self.0.0.get() {
+                    None => self.0.1.notified().await,
+                    Some(due) => tokio::select! {
+                        () = tokio::time::sleep_until(due.into()) => {
+                            self.0.0.set(None);
+                            return Ok(());
+                        }
+                        () = self.0.1.notified() => {}
+                    },
+                }
+            }
+        }
+    }
+}
