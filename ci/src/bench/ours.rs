@@ -57,7 +57,7 @@ fn arguments(job: Job, listen: SocketAddr, upstream: SocketAddr) -> Vec<String> 
         Job::LateBytes | Job::LateHttp => {
             add("--fault", format!("latency={}ms", LATENCY.as_millis()));
         }
-        Job::Limited(rate) => add("--fault", format!("bandwidth={}kB/s", rate / 1000)),
+        Job::Limited(rate) => add("--fault", format!("bandwidth={}kB", rate / 1000)),
     }
     args
 }

@@ -13,9 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::time::TimeValLike;
 use nix::unistd::Pid;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::{BenchError, Doing};
 use super::proc;
@@ -185,19 +187,28 @@ pub(crate) fn own_cpu_seconds() -> Result<f64, BenchError> {
     Ok(seconds)
 }
 
-/// From now on a signal that asks us to end first ends what we started and removes `dir`. Call it
-/// before any other thread is started, for they inherit which signals are blocked.
+/// From now on a signal that asks us to end first ends what we started and removes `dir`.
 pub(crate) fn end_on_signal(dir: PathBuf) -> Result<(), BenchError> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        signals.add(signal);
-    }
-    // Children start with none blocked: the standard library sees to that.
-    signals.thread_block().doing("block signals")?;
+    let doing = "wait for signals";
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .doing(doing)?;
+    let entered = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt()).doing(doing)?;
+    let mut terminate = signal(SignalKind::terminate()).doing(doing)?;
+    let mut hangup = signal(SignalKind::hangup()).doing(doing)?;
+    drop(entered);
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            let signal = signals.wait();
+            let signal = runtime.block_on(async {
+                tokio::select! {
+                    _ = interrupt.recv() => Signal::SIGINT,
+                    _ = terminate.recv() => Signal::SIGTERM,
+                    _ = hangup.recv() => Signal::SIGHUP,
+                }
+            });
             // Never released: nothing starts any more.
             let running = running();
             end_all(&running, Signal::SIGTERM);
@@ -208,9 +219,9 @@ pub(crate) fn end_on_signal(dir: PathBuf) -> Result<(), BenchError> {
             end_all(&running, Signal::SIGKILL);
             let _ = fs::remove_dir_all(&dir);
             #[expect(clippy::exit, reason = "the main thread is in the middle of anything")]
-            std::process::exit(128 + signal.map_or(1, |signal| signal as i32));
+            std::process::exit(128 + signal as i32);
         })
-        .doing("start the thread that waits for signals")?;
+        .doing(doing)?;
     Ok(())
 }
 
