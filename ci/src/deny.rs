@@ -21,7 +21,10 @@ pub(crate) fn check() -> Result<(), StepError> {
 
 /// A cargo-deny that is there already.
 fn installed() -> Option<PathBuf> {
-    let candidates = [PathBuf::from("cargo-deny"), home().join("bin/cargo-deny")];
+    let candidates = [
+        PathBuf::from("cargo-deny"),
+        steps::cache().join("bin/cargo-deny"),
+    ];
     candidates.into_iter().find(|program| {
         Command::new(program)
             .arg("--version")
@@ -31,7 +34,7 @@ fn installed() -> Option<PathBuf> {
 }
 
 fn install() -> Result<PathBuf, StepError> {
-    let home = home();
+    let home = steps::cache();
     let root = home.display().to_string();
     let target = home.join("build").display().to_string();
     steps::cargo(
@@ -49,14 +52,4 @@ fn install() -> Result<PathBuf, StepError> {
         &[],
     )?;
     Ok(home.join("bin/cargo-deny"))
-}
-
-/// Where tools of the gate are kept between clones.
-fn home() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    cache
-        .or_else(home)
-        .unwrap_or_else(std::env::temp_dir)
-        .join("shaketable-ci")
 }

@@ -1,10 +1,15 @@
-//! The gate, as one program: `cargo ci` runs all of it, `cargo ci STEP` one step.
+//! The gate, as one program: `cargo ci` runs all of it, `cargo ci STEP` one step. Beside it stands
+//! what is run by hand: the bench of the proxy, and the installer of its peers.
 
+// It reads `/proc` and keeps to what Linux guarantees of processes.
+#[cfg(target_os = "linux")]
+mod bench;
 mod deny;
 mod format;
 mod schemas;
 mod steps;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -14,7 +19,37 @@ use clap::{Parser, Subcommand};
 #[command(name = "cargo ci")]
 struct Args {
     #[command(subcommand)]
-    step: Option<Step>,
+    command: Option<Command>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Step(Step),
+    /// Measure something beside its peers
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Install what a command needs
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Install(Install),
+}
+
+/// What can be measured.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Debug, Subcommand)]
+enum Bench {
+    /// Our proxy beside haproxy, nginx, Envoy, socat and Toxiproxy
+    Proxy(bench::Options),
+}
+
+/// What can be installed.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Install {
+    /// The proxies that ours is measured beside, and what measures them
+    Peers,
 }
 
 /// One step of the gate; without one, all that check.
@@ -48,15 +83,30 @@ const GATE: [Step; 6] = [
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let done = match args.step {
-        Some(step) => step.run(),
-        None => GATE.into_iter().try_for_each(Step::run),
+    let done = match args.command {
+        Some(command) => command.run(),
+        None => GATE.into_iter().try_for_each(Step::run).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             steps::tell(&format!("failed to {error}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::Step(step) => Ok(step.run()?),
+            #[cfg(target_os = "linux")]
+            Self::Bench(Bench::Proxy(options)) => Ok(bench::run(&options)?),
+            #[cfg(target_os = "linux")]
+            Self::Install(Install::Peers) => {
+                bench::install_peers();
+                Ok(())
+            }
         }
     }
 }

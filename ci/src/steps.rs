@@ -1,7 +1,7 @@
 //! Runs a command as a step: says which, lets it speak for itself, stops at the first failure.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Why a step did not pass.
@@ -63,4 +63,14 @@ pub(crate) fn run(command: &mut Command, shown: &str) -> Result<(), StepError> {
     } else {
         Err(StepError::Failed(shown.to_owned()))
     }
+}
+
+/// Where tools are kept between clones.
+pub(crate) fn cache() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    cache
+        .or_else(home)
+        .unwrap_or_else(std::env::temp_dir)
+        .join("shaketable-ci")
 }

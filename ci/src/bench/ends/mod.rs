@@ -1,0 +1,6 @@
+//! Both ends of a proxy, played by the bench itself where `wrk` and nginx cannot.
+
+pub(crate) mod answering;
+pub(crate) mod asking;
+pub(crate) mod pouring;
+pub(crate) mod talk;

@@ -1,0 +1,123 @@
+//! The proxies beside ours: one a file, each started with what its own documentation calls fit for
+//! production, all on loopback.
+
+mod direct;
+mod envoy;
+mod haproxy;
+pub(crate) mod nginx;
+mod socat;
+mod toxiproxy;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::Bench;
+use super::error::BenchError;
+use super::job::Job;
+use super::process::Process;
+use super::{ours, proc};
+
+/// Who is measured.
+pub(crate) trait Peer {
+    /// In tables and on the command line.
+    fn name(&self) -> &str;
+    /// Which one it is.
+    fn version(&self) -> String;
+    /// Whether it has what the job takes.
+    fn can(&self, job: Job) -> bool;
+    /// Whether it is one process for all connections.
+    fn holds_connections(&self) -> bool {
+        true
+    }
+    /// Starts it before `upstream`.
+    fn start(&self, bench: &Bench, job: Job, upstream: SocketAddr) -> Result<Running, BenchError>;
+}
+
+/// A proxy that is up.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// None where there is no proxy in between.
+    pub(crate) process: Option<Process>,
+}
+
+impl Running {
+    /// Its processor time so far in seconds; no number where there is no proxy.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64, BenchError> {
+        let process = self.process.as_ref();
+        process.map_or(Ok(f64::NAN), |process| proc::cpu_seconds(process.group()))
+    }
+}
+
+/// A peer that is not measured, and why.
+#[derive(Debug)]
+pub(crate) struct LeftOut {
+    /// Its name.
+    pub(crate) name: String,
+    /// Why not.
+    pub(crate) why: String,
+}
+
+/// Makes a peer, or says why it is not there.
+type Find = fn() -> Result<Box<dyn Peer>, String>;
+
+/// Every peer. Who stands first is measured closest in time to ours.
+const PEERS: [(&str, Find); 5] = [
+    (haproxy::NAME, haproxy::find),
+    (nginx::NAME, nginx::find),
+    (envoy::NAME, envoy::find),
+    (toxiproxy::NAME, toxiproxy::find),
+    (socat::NAME, socat::find),
+];
+
+/// Who is measured and who is not.
+pub(crate) struct LineUp {
+    /// Ours first.
+    pub(crate) peers: Vec<Box<dyn Peer>>,
+    /// And why.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// Ours, and those of its peers that are wanted and there.
+pub(crate) fn line_up(
+    ours: PathBuf,
+    before: Option<PathBuf>,
+    wanted: &[String],
+) -> Result<LineUp, BenchError> {
+    let mut known: Vec<&str> = PEERS.iter().map(|(name, _)| *name).collect();
+    known.push(direct::NAME);
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(BenchError::Unknown {
+            kind: "peer",
+            name: unknown.clone(),
+            known: known.join(", "),
+        });
+    }
+    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(ours::Ours::new(ours::NAME, ours))];
+    if let Some(before) = before {
+        peers.push(Box::new(ours::Ours::new("before", before)));
+    }
+    let mut left_out = Vec::new();
+    for (name, find) in PEERS {
+        if !is_wanted(name) {
+            left_out.push(LeftOut {
+                name: name.to_owned(),
+                why: "not among --peers".to_owned(),
+            });
+            continue;
+        }
+        match find() {
+            Ok(peer) => peers.push(peer),
+            Err(why) => left_out.push(LeftOut {
+                name: name.to_owned(),
+                why,
+            }),
+        }
+    }
+    if is_wanted(direct::NAME) {
+        peers.push(Box::new(direct::Direct));
+    }
+    Ok(LineUp { peers, left_out })
+}
