@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -16,7 +15,7 @@ use crate::fault::{Door, Fault};
 use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot};
 use crate::times::{Now, Of, Schedule, Times};
 use crate::which::{Subject, Which};
-use crate::wire::Upstream;
+use crate::wire::{Callee, Upstream};
 
 /// What an edge speaks.
 #[derive(
@@ -186,7 +185,7 @@ pub(crate) struct Edge {
     pub(crate) log: Log,
     pub(crate) seed: u64,
     protocol: Protocol,
-    upstream: Mutex<Option<SocketAddr>>,
+    upstream: Mutex<Option<Callee>>,
     active: Mutex<Rules>,
     /// Whether there are rules at all, and a number that changes with them.
     pub(crate) version: AtomicU64,
@@ -236,16 +235,13 @@ impl Edge {
         }
     }
 
-    pub(crate) fn upstream(&self) -> Option<SocketAddr> {
-        *lock(&self.upstream)
-    }
-
     /// A new connection to the callee.
     pub(crate) async fn connect(&self) -> io::Result<Upstream> {
-        Upstream::connect(self.upstream().ok_or(io::ErrorKind::NotConnected)?).await
+        let upstream = lock(&self.upstream).clone();
+        Upstream::connect(&upstream.ok_or(io::ErrorKind::NotConnected)?).await
     }
 
-    pub(crate) fn lead_to(&self, upstream: SocketAddr) {
+    pub(crate) fn lead_to(&self, upstream: Callee) {
         *lock(&self.upstream) = Some(upstream);
     }
 

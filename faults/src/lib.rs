@@ -34,3 +34,4 @@ pub mod which;
 mod wire;
 
 pub use edge::{Protocol, Rule};
+pub use wire::Callee;

@@ -21,6 +21,7 @@ use crate::edge::{Active, Edge, Protocol, Rule};
 use crate::fault::{self, Fault};
 use crate::observe::{Clock, Nanos, Seen};
 use crate::timer;
+use crate::wire::Callee;
 
 /// Why the data plane could not do as told.
 #[derive(Debug, thiserror::Error)]
@@ -202,8 +203,8 @@ impl Proxy {
     }
 
     /// Says where the callee is. Until then connections are reset.
-    pub fn lead_to(&self, upstream: SocketAddr) {
-        self.control.edge.lead_to(upstream);
+    pub fn lead_to(&self, upstream: impl Into<Callee>) {
+        self.control.edge.lead_to(upstream.into());
     }
 
     /// Puts a fault in force; gives its number on this edge and the moment from which it holds.

@@ -189,7 +189,7 @@ impl Relay<'_> {
         if let Some(to) = treatment.request.to
             && self.upstream.as_ref().is_none_or(|up| up.address != to)
         {
-            match Upstream::connect(to).await {
+            match Upstream::connect(&to.into()).await {
                 Ok(upstream) => self.upstream = Some(upstream),
                 Err(_) => return Then::Reset(Ended::Callee),
             }
