@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use crate::dice::Dice;
-use crate::edge::{Active, Edge, Protocol, lock};
+use crate::edge::{Active, Edge, Key, Lot, Protocol, lock};
 use crate::fault::{Break, Cap, Level, OfConnection, Treatment};
 use crate::http::{self, head};
 use crate::observe::Ended;
@@ -51,7 +50,8 @@ struct Fate {
 #[derive(Debug)]
 struct Drawn {
     number: u32,
-    dice: Option<Dice>,
+    /// `None`: its count spares it.
+    lot: Option<Lot>,
     since: Instant,
     /// The pattern that it waits for, and how much of it has come by.
     waits: Option<Box<Pattern>>,
@@ -133,9 +133,11 @@ impl Conn {
                 continue;
             };
             let drawn = &fate.drawn[at];
-            if let (Some(dice), None) = (&drawn.dice, &drawn.waits) {
+            if let (Some(lot), None) = (&drawn.lot, &drawn.waits)
+                && lot.hits(active)
+            {
                 let treatment = treatment.get_or_insert_default();
-                active.rule.fault.treat(&mut dice.clone(), treatment);
+                active.rule.fault.treat(&mut lot.dice.clone(), treatment);
                 if active.rule.redirect.is_some() {
                     treatment.request.to = active.rule.redirect;
                 }
@@ -172,7 +174,7 @@ impl Conn {
         };
         drawn.push(Drawn {
             number: active.number,
-            dice: active.draw(&self.edge, u64::from(self.number)),
+            lot: active.draw(&self.edge, Key::Connection(self.number)),
             since: self.opened.max(active.since),
             waits,
         });

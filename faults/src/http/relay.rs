@@ -442,6 +442,7 @@ impl Relay<'_> {
         let request = async {
             let way = Way::new(decision, decision.treatment().map(|t| &t.up));
             let gone = send(head, buffer, &mut from_client, &mut to_upstream, way, |n| {
+                edge.went_up(n);
                 edge.log
                     .update(slot, |exchange| exchange.bytes_up += n as u64);
             })
