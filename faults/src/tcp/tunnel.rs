@@ -48,9 +48,7 @@ fn flows_of(treatment: &Treatment) -> (Flow, Flow) {
     match treatment.answer {
         Answer::Upstream => {}
         Answer::Silence => {
-            let mute = Mute {
-                when_lifted: Break::Reset,
-            };
+            let mute = Mute::new(Break::Reset);
             (up.mute, down.mute) = (Some(mute), Some(mute));
         }
         Answer::Made(_) => up.stop_at(stop(Then::Break(Break::Reset))),
