@@ -2,6 +2,7 @@
 //! that carries it as long as that lets it.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,8 @@ use crate::wire::{Begun, Socket, fill};
 pub(crate) struct Conn {
     pub(crate) edge: Arc<Edge>,
     pub(crate) number: u32,
+    /// Who made it.
+    pub(crate) peer: IpAddr,
     opened: Instant,
     /// Whether its bytes are not read as HTTP, so that faults hit it as a whole.
     bytes: AtomicBool,
@@ -82,10 +85,11 @@ impl Pattern {
 const IDLE: Duration = Duration::from_millis(50);
 
 impl Conn {
-    fn new(edge: Arc<Edge>) -> Self {
+    fn new(edge: Arc<Edge>, peer: IpAddr) -> Self {
         Self {
             number: edge.enter(edge.clock.now()),
             edge,
+            peer,
             opened: Instant::now(),
             bytes: AtomicBool::new(false),
             sent: AtomicU64::new(0),
@@ -163,6 +167,7 @@ impl Conn {
         let facts = ConnectionFacts {
             older: self.opened < active.since,
             sent: self.sent.load(Ordering::Relaxed),
+            peer: self.peer,
         };
         let waits = match active.rule.which.holds_for_bytes(facts) {
             Holds::No => return None,
@@ -300,9 +305,9 @@ impl Guard {
 }
 
 /// Serves a caller's connection until it ends.
-pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream) {
+pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr) {
     let mut client = Socket::plain(client);
-    let conn = Conn::new(edge);
+    let conn = Conn::new(edge, peer);
     let mut guard = Guard {
         alarm: Alarm::default(),
         served: false,

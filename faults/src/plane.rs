@@ -403,8 +403,8 @@ async fn accept(edge: Arc<Edge>, listener: TcpListener, open: CancellationToken)
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((client, _)) => {
-                tokio::spawn(connection(Arc::clone(&edge), client));
+            Ok((client, peer)) => {
+                tokio::spawn(connection(Arc::clone(&edge), client, peer.ip()));
             }
             // Out of descriptors, most likely: those who wait keep waiting until some are free.
             Err(_) => timer::sleep(Duration::from_millis(20)).await,

@@ -118,6 +118,7 @@ impl Relay<'_> {
             target: &head.target,
             head: &self.buffer[..head.len],
             first: self.first,
+            peer: self.conn.peer,
         };
         let candidates = self.edge.candidates(&subject);
         let (key, body) = if candidates.need_body() {
