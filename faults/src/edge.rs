@@ -268,9 +268,12 @@ impl Edge {
         }
     }
 
-    /// What its connections speak now: bytes are read along when a fault asks for it.
+    /// What its connections speak now: bytes are read along when a rule asks for it.
     pub(crate) fn protocol(&self) -> Protocol {
-        let asks = |rules: &Rules| rules.iter().any(|active| active.rule.fault.needs_http());
+        let asks = |rules: &Rules| {
+            let mut rules = rules.iter().map(|active| &active.rule);
+            rules.any(|rule| rule.fault.needs_http() || rule.which.asks_for_http())
+        };
         match self.protocol {
             Protocol::Tcp if self.has_rules() && asks(&self.rules()) => Protocol::Auto,
             protocol => protocol,
@@ -315,7 +318,13 @@ impl Edge {
 
     /// Changes what a rule does, and to what share. Nobody draws anew: of the connections that
     /// have, those whose roll lies below the new share are hit.
-    pub(crate) fn replace(&self, number: u32, fault: Arc<dyn Fault>, probability: f64) -> bool {
+    pub(crate) fn replace(
+        &self,
+        number: u32,
+        fault: Arc<dyn Fault>,
+        probability: f64,
+        redirect: Option<SocketAddr>,
+    ) -> bool {
         self.change_rules(|rules| {
             let Some(active) = rules.iter_mut().find(|active| active.number == number) else {
                 return false;
@@ -323,6 +332,7 @@ impl Edge {
             let rule = Rule {
                 fault,
                 probability,
+                redirect,
                 ..active.rule.clone()
             };
             let counts = std::mem::take(&mut *lock(&active.counts));

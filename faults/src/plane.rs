@@ -241,15 +241,18 @@ impl Proxy {
         Ok((number, self.control.edge.clock.now()))
     }
 
-    /// Changes what a fault does and to what share; the connections that it was decided for keep
-    /// their decision. Says whether there is such a fault.
+    /// Changes what a fault does, to what share, and where it redirects to. Nobody draws anew: of
+    /// the connections that have, those whose roll lies below the new share are hit. Says whether
+    /// there is such a fault.
     pub async fn change(
         &self,
         number: u32,
         fault: Arc<dyn Fault>,
         probability: f64,
+        redirect: Option<SocketAddr>,
     ) -> io::Result<bool> {
-        let known = self.control.edge.replace(number, fault, probability);
+        let edge = &self.control.edge;
+        let known = edge.replace(number, fault, probability, redirect);
         self.control.settle().await?;
         Ok(known)
     }
