@@ -36,3 +36,4 @@ pub mod which;
 mod wire;
 
 pub use edge::{Protocol, Rule};
+pub use wire::Callee;

@@ -48,9 +48,7 @@ fn flows_of(treatment: &Treatment) -> (Flow, Flow) {
     match treatment.answer {
         Answer::Upstream => {}
         Answer::Silence => {
-            let mute = Mute {
-                when_lifted: Break::Reset,
-            };
+            let mute = Mute::new(Break::Reset);
             (up.mute, down.mute) = (Some(mute), Some(mute));
         }
         Answer::Made(_) => up.stop_at(stop(Then::Break(Break::Reset))),
@@ -76,7 +74,7 @@ impl<'a> Tunnel<'a> {
         let (up, dice_down) = (Line::new(first, dice("up")), dice("down"));
         let elsewhere = conn.treatment().0.and_then(|t| t.request.to);
         let upstream = match (elsewhere, upstream) {
-            (Some(to), _) => Upstream::connect(to).await.ok()?,
+            (Some(to), _) => Upstream::connect(&to.into()).await.ok()?,
             (None, Some(upstream)) => upstream,
             (None, None) => edge.connect().await.ok()?,
         };
@@ -84,6 +82,7 @@ impl<'a> Tunnel<'a> {
             exchange.executed = true;
             exchange.bytes_up += ahead;
         });
+        edge.came_down(upstream.ahead.len());
         Some(Self {
             conn,
             client,
@@ -135,7 +134,8 @@ impl<'a> Tunnel<'a> {
             };
             let sockets = (&mut *self.client, &mut self.upstream);
             let flow = (&flows.0, free);
-            let ended = self.up.poll(cx, sockets, flow, &mut came, &mut |_| ());
+            let mut went = |n: usize| conn.edge.went_up(n);
+            let ended = self.up.poll(cx, sockets, flow, &mut came, &mut went);
             if let Poll::Ready(end) = ended {
                 match end {
                     End::Reset => return Poll::Ready(Err((Ended::Caller, Break::Reset))),
@@ -158,9 +158,11 @@ impl<'a> Tunnel<'a> {
             };
             let sockets = (&mut self.upstream, &mut *self.client);
             let flow = (&flows.1, free);
-            let ended = self
-                .down
-                .poll(cx, sockets, flow, &mut |_, _| false, &mut went);
+            let mut came = |n: usize, _: &[u8]| {
+                conn.edge.came_down(n);
+                false
+            };
+            let ended = self.down.poll(cx, sockets, flow, &mut came, &mut went);
             if let Poll::Ready(end) = ended {
                 match end {
                     End::Reset => return Poll::Ready(Err((Ended::Callee, Break::Reset))),
