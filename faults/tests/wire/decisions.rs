@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use shaketable_faults::Protocol;
-use shaketable_faults::which::Which;
 
-use super::stage::{HELLO, Stage, ask};
+use crate::client::ask;
+use crate::stage::{HELLO, Stage};
 
 const REQUESTS: usize = 60;
 
@@ -13,17 +13,12 @@ const REQUESTS: usize = 60;
 async fn hits(connections: usize, with_another_fault: bool) -> Vec<bool> {
     let stage = Stage::new(HELLO, Protocol::Auto).await;
     if with_another_fault {
-        let elsewhere = Which {
-            path: Some("/r/7*".to_owned()),
-            ..Which::default()
-        };
-        stage
-            .inject_rule("latency", json!("1ms"), elsewhere, 0.5)
-            .await;
+        let elsewhere = stage.rule("latency", json!("1ms"));
+        let elsewhere = elsewhere.which(json!({ "path": "/r/7*" }));
+        elsewhere.probability(0.5).inject().await;
     }
-    stage
-        .inject_rule("status", json!(503), Which::default(), 0.3)
-        .await;
+    let rule = stage.rule("status", json!(503)).probability(0.3);
+    rule.inject().await;
     let mut clients = Vec::new();
     for _ in 0..connections {
         clients.push(stage.connect().await);

@@ -7,8 +7,10 @@
     reason = "a test stops at the first surprise"
 )]
 
-mod bytes_on_tcp;
+mod callee;
+mod client;
 mod decisions;
-mod each_fault;
+mod each;
+mod protocols;
 mod stage;
 mod untouched;
