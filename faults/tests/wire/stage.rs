@@ -11,6 +11,7 @@ use shaketable_faults::observe::{Clock, Seen};
 use shaketable_faults::plane::{Plane, Proxy, Settings};
 use shaketable_faults::times::Schedule;
 use shaketable_faults::{Protocol, Rule, fault};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::callee::callee;
@@ -102,10 +103,13 @@ impl Stage {
         stream
     }
 
-    /// Connects, and gives what comes to the end. A reset can be quicker than the connecting.
-    pub(crate) async fn connect_to_end(&self) -> (Vec<u8>, End) {
+    /// Connects, asks, and gives what comes to the end. A reset can be quicker than the connecting.
+    pub(crate) async fn connect_and_ask(&self, request: &[u8]) -> (Vec<u8>, End) {
         match TcpStream::connect(self.proxy.address()).await {
-            Ok(mut stream) => until_end(&mut stream).await,
+            Ok(mut stream) => {
+                let _ = stream.write_all(request).await;
+                until_end(&mut stream).await
+            }
             Err(error) => {
                 assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
                 (Vec::new(), End::Rst)

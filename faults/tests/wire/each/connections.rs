@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::callee::{Listener, nobody};
-use crate::client::{End, ask, ask_to_end, read, silent, until_end};
+use crate::client::{End, ask, read, silent, until_end};
 use crate::stage::{EVERY_PROTOCOL, GET, HELLO, PATIENCE, Stage, ms};
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn max_connections_can_turn_the_others_away() {
             stage.inject("max_connections", value).await;
             let mut first = stage.connect().await;
             assert_eq!(ask(&mut first, GET, HELLO.len()).await, HELLO);
-            assert_eq!(stage.connect_to_end().await, (Vec::new(), end));
+            assert_eq!(stage.connect_and_ask(b"").await, (Vec::new(), end));
             drop(first);
             stage.seen(|seen| seen.connections[0].close.is_some()).await;
             let mut third = stage.connect().await;
@@ -240,8 +240,7 @@ async fn a_callee_that_refuses_is_no_accepted_connection_that_just_closes() {
     for protocol in EVERY_PROTOCOL {
         let (address, _keeper) = nobody();
         let stage = Stage::before(address, protocol).await;
-        let mut client = stage.connect().await;
-        assert_eq!(ask_to_end(&mut client, GET).await, (Vec::new(), End::Rst));
+        assert_eq!(stage.connect_and_ask(GET).await, (Vec::new(), End::Rst));
         let seen = stage.ended(1).await;
         let exchange = &seen.exchanges[0];
         assert_eq!((exchange.ended, exchange.executed), (Ended::Callee, false));

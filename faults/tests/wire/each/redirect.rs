@@ -4,7 +4,7 @@ use serde_json::json;
 use shaketable_faults::Protocol;
 
 use crate::callee::{Listener, callee, nobody};
-use crate::client::{End, ask, ask_to_end};
+use crate::client::{End, ask};
 use crate::stage::{EVERY_PROTOCOL, GET, HELLO, POST, Stage};
 
 /// As long as [`HELLO`].
@@ -83,8 +83,7 @@ async fn redirect_to_nobody_is_a_reset() {
         let stage = Stage::new(HELLO, protocol).await;
         let rule = stage.rule("redirect", json!("v2"));
         rule.to(address).inject().await;
-        let mut client = stage.connect().await;
-        assert_eq!(ask_to_end(&mut client, GET).await, (Vec::new(), End::Rst));
+        assert_eq!(stage.connect_and_ask(GET).await, (Vec::new(), End::Rst));
         assert_eq!(stage.served(), 0);
     }
 }

@@ -60,7 +60,7 @@ async fn reset_at_connect_hits_new_connections_before_they_say_a_word() {
         let mut established = stage.connect().await;
         assert_eq!(ask(&mut established, GET, HELLO.len()).await, HELLO);
         let fault = stage.inject("reset", json!({ "at_connect": true })).await;
-        assert_eq!(stage.connect_to_end().await, (Vec::new(), End::Rst));
+        assert_eq!(stage.connect_and_ask(b"").await, (Vec::new(), End::Rst));
         assert_eq!(
             ask(&mut established, GET, HELLO.len()).await,
             HELLO,
