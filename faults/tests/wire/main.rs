@@ -9,8 +9,8 @@
 
 mod callee;
 mod client;
-mod decisions;
 mod each;
 mod protocols;
+mod select;
 mod stage;
 mod untouched;

@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shaketable_faults::observe::{Clock, Seen};
 use shaketable_faults::plane::{Plane, Proxy, Settings};
-use shaketable_faults::times::Schedule;
 use shaketable_faults::{Protocol, Rule, fault};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -117,6 +116,18 @@ impl Stage {
         }
     }
 
+    /// As [`Self::connect_and_ask`], with the end of the caller's direction behind the request.
+    pub(crate) async fn connect_and_close(&self, request: &[u8]) -> (Vec<u8>, End) {
+        match TcpStream::connect(self.proxy.address()).await {
+            Ok(mut stream) => {
+                let _ = stream.write_all(request).await;
+                let _ = stream.shutdown().await;
+                until_end(&mut stream).await
+            }
+            Err(_) => (Vec::new(), End::Rst),
+        }
+    }
+
     pub(crate) fn served(&self) -> usize {
         self.served.load(Ordering::SeqCst)
     }
@@ -174,11 +185,6 @@ impl Injection<'_> {
 
     pub(crate) fn probability(mut self, probability: f64) -> Self {
         self.rule.probability = probability;
-        self
-    }
-
-    pub(crate) fn schedule(mut self, schedule: Schedule) -> Self {
-        self.rule.schedule = schedule;
         self
     }
 
