@@ -1,10 +1,9 @@
 //! Between two exchanges: waits for the next request's head, and notices who closes meanwhile.
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
 
 use super::head::{self, RequestHead};
-use crate::wire::{Gone, Socket, Upstream, fill};
+use crate::wire::{Gone, Socket, Upstream, fill, give};
 
 /// What came next on a connection.
 pub(super) enum Next {
@@ -48,7 +47,7 @@ pub(super) async fn next(
                     return Next::Callee(gone);
                 }
                 // Unasked for (a 408 before the close, say): it is not ours to judge.
-                if let Some(up) = upstream && client.write_all_buf(&mut up.ahead).await.is_err() {
+                if let Some(up) = upstream && give(client, &mut up.ahead).await.is_err() {
                     return Next::Caller(Gone::Reset);
                 }
             }

@@ -21,7 +21,7 @@ use crate::observe::{Ended, Slot, operation};
 use crate::tcp::Tunnel;
 use crate::timer;
 use crate::which::Subject;
-use crate::wire::{AHEAD_MAX, Begun, Gone, Socket, Upstream, fill, swallow, until_gone};
+use crate::wire::{AHEAD_MAX, Begun, Gone, Socket, Upstream, fill, give, swallow, until_gone};
 
 /// How long a copy of a request may take before the request itself goes on.
 const COPY_MAX: Duration = Duration::from_secs(5);
@@ -191,7 +191,11 @@ impl Relay<'_> {
         if let Some(to) = treatment.request.to
             && self.upstream.as_ref().is_none_or(|up| up.address != to)
         {
-            match Upstream::connect(&to.into()).await {
+            match self
+                .edge
+                .connect_to(&to.into(), self.client.protocol())
+                .await
+            {
                 Ok(upstream) => self.upstream = Some(upstream),
                 Err(_) => return Then::Reset(Ended::Callee),
             }
@@ -290,12 +294,13 @@ impl Relay<'_> {
         let end = self.read_ahead(head).await;
         let request = self.buffer[..end].to_vec();
         for _ in 0..copies {
-            let Ok(mut upstream) = self.edge.connect().await else {
+            let protocol = self.client.protocol();
+            let Ok(mut upstream) = self.edge.connect(protocol).await else {
                 return;
             };
-            let (request, method) = (request.clone(), head.method.clone());
+            let (mut request, method) = (BytesMut::from(&request[..]), head.method.clone());
             let answered = async move {
-                if upstream.socket.write_all(&request).await.is_ok() {
+                if give(&mut upstream.socket, &mut request).await.is_ok() {
                     whole::swallow_answer(&mut upstream, &method).await;
                 }
             };
@@ -436,7 +441,7 @@ impl Relay<'_> {
                 first.unsplit(body.split());
             }
             count(first.len());
-            let written = self.client.write_all_buf(&mut first).await;
+            let written = give(self.client, &mut first).await;
             written.map_err(|_| Halt::NoTaker)?;
             way.begin().await?;
             way.write(self.client, &mut body, count).await
@@ -458,7 +463,7 @@ impl Relay<'_> {
         shown: bool,
     ) -> Then {
         if self.upstream.is_none() {
-            match self.edge.connect().await {
+            match self.edge.connect(self.client.protocol()).await {
                 Ok(upstream) => self.upstream = Some(upstream),
                 // A refused callee is not an accepted connection that closes: a reset is nearest.
                 Err(_) => return Then::Reset(Ended::Callee),
@@ -595,7 +600,7 @@ where
     }
     count(first);
     let mut bytes = buffer.split_to(first);
-    if to.write_all_buf(&mut bytes).await.is_err() {
+    if give(to, &mut bytes).await.is_err() {
         // The callee closed early; its answer, if any, is read by the other half.
         return std::future::pending().await;
     }

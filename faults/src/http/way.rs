@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 
 use crate::decision::Decision;
 use crate::dice::Dice;
@@ -12,6 +12,7 @@ use crate::fault::Break;
 use crate::fault::flow::{Flow, Then};
 use crate::pace::{Next, Pace};
 use crate::tcp::corrupt;
+use crate::wire::give;
 
 /// Why nothing more is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl<'a> Way<'a> {
     ) -> Result<(), Halt> {
         let Some(limits) = &mut self.limits else {
             count(bytes.len());
-            return to.write_all_buf(bytes).await.map_err(|_| Halt::NoTaker);
+            return give(to, bytes).await.map_err(|_| Halt::NoTaker);
         };
         let (flow, pace, dice) = &mut **limits;
         corrupt(bytes, flow.corrupt, dice);
@@ -73,9 +74,7 @@ impl<'a> Way<'a> {
                 Next::Go(n) => {
                     let mut piece = bytes.split_to(n);
                     count(n);
-                    to.write_all_buf(&mut piece)
-                        .await
-                        .map_err(|_| Halt::NoTaker)?;
+                    give(to, &mut piece).await.map_err(|_| Halt::NoTaker)?;
                     pace.sent(flow, n, now);
                 }
                 Next::Wait(until) => {
