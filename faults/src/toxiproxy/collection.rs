@@ -10,8 +10,7 @@ use serde_json::Value;
 use super::address;
 use super::body::Fields;
 use super::errors::{
-    ApiError, bad_body, internal, missing, no_lease, proxy_exists, proxy_not_found,
-    toxic_not_found,
+    ApiError, bad_body, internal, missing, no_lease, proxy_exists, proxy_not_found, toxic_not_found,
 };
 use super::lease::Lease;
 use super::log::{Level, Log};

@@ -32,8 +32,7 @@ fn read<T: DeserializeOwned + Default>(
     value.map_or_else(
         || Ok(T::default()),
         |value| {
-            serde_json::from_value(value)
-                .map_err(|why| bad_body(format_args!("`{key}`: {why}")))
+            serde_json::from_value(value).map_err(|why| bad_body(format_args!("`{key}`: {why}")))
         },
     )
 }
@@ -47,7 +46,11 @@ impl Hits {
     ) -> Result<Self, ApiError> {
         let mut written = Map::new();
         for key in KEYS {
-            let among = || attributes?.get(key).filter(|value| is_condition(key, value));
+            let among = || {
+                attributes?
+                    .get(key)
+                    .filter(|value| is_condition(key, value))
+            };
             if let Some(value) = fields.get(key).or_else(among) {
                 written.insert(key.to_owned(), value.clone());
             }
@@ -129,7 +132,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let wrong = hits(&json!({ "where": { "color": "red" } })).unwrap_err();
-        assert!(wrong.message.starts_with("bad request body: `where`: unknown field `color`"));
+        assert!(
+            wrong
+                .message
+                .starts_with("bad request body: `where`: unknown field `color`")
+        );
         assert!(hits(&json!({ "lasts": 5 })).is_err());
         assert!(hits(&json!({ "schedule": { "wave": {} } })).is_err());
     }

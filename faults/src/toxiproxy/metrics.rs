@@ -89,7 +89,10 @@ fn escaped(label: &str) -> String {
 pub(super) fn process() -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, kind: &str, value: f64| {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        let _ = writeln!(
+            text,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
+        );
     };
     let build = concat!(
         "shaketable_build_info{version=\"",
@@ -98,9 +101,24 @@ pub(super) fn process() -> String {
     );
     if let Some(stat) = Stat::read() {
         let names = [
-            ("process_cpu_seconds_total", "CPU time spent.", "counter", stat.cpu_seconds),
-            ("process_resident_memory_bytes", "Resident memory.", "gauge", stat.resident),
-            ("process_virtual_memory_bytes", "Virtual memory.", "gauge", stat.virtual_bytes),
+            (
+                "process_cpu_seconds_total",
+                "CPU time spent.",
+                "counter",
+                stat.cpu_seconds,
+            ),
+            (
+                "process_resident_memory_bytes",
+                "Resident memory.",
+                "gauge",
+                stat.resident,
+            ),
+            (
+                "process_virtual_memory_bytes",
+                "Virtual memory.",
+                "gauge",
+                stat.virtual_bytes,
+            ),
             ("process_threads", "Threads.", "gauge", stat.threads),
         ];
         for (name, help, kind, value) in names {
@@ -194,8 +212,15 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn this_process_has_memory_and_threads() {
         let text = process();
-        for name in ["process_resident_memory_bytes ", "process_threads ", "process_open_fds "] {
-            let value = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        for name in [
+            "process_resident_memory_bytes ",
+            "process_threads ",
+            "process_open_fds ",
+        ] {
+            let value = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap();
             assert!(value.parse::<f64>().unwrap() > 0.0, "{name}{value}");
         }
     }

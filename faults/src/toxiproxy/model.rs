@@ -104,10 +104,7 @@ impl ToxicInput {
 
 /// The length of a lease, where one is given.
 pub(super) fn lease(fields: Fields<'_>) -> Result<Option<HumanDuration>, ApiError> {
-    fields
-        .text("lease")?
-        .map(|text| length(&text))
-        .transpose()
+    fields.text("lease")?.map(|text| length(&text)).transpose()
 }
 
 fn length(text: &str) -> Result<HumanDuration, ApiError> {

@@ -71,12 +71,15 @@ impl Proxied {
             let error = io::ErrorKind::AddrInUse.into();
             return Err(internal(address::bind_error(listen, &error)));
         }
-        let proxy = plane
-            .prepare(&self.name, self.protocol, listen)
-            .map_err(|error| match &error {
-                PlaneError::Listen { source, .. } => internal(address::bind_error(listen, source)),
-                PlaneError::Start(_) | PlaneError::Ended => internal(error),
-            })?;
+        let proxy =
+            plane
+                .prepare(&self.name, self.protocol, listen)
+                .map_err(|error| match &error {
+                    PlaneError::Listen { source, .. } => {
+                        internal(address::bind_error(listen, source))
+                    }
+                    PlaneError::Start(_) | PlaneError::Ended => internal(error),
+                })?;
         proxy.lead_to(match self.upstream.parse() {
             Ok(address) => Callee::At(address),
             Err(_) => Callee::Named(self.upstream.as_str().into()),

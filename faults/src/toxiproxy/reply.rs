@@ -1,9 +1,9 @@
 //! Answers as Toxiproxy gives them: bodies, content types, line ends.
 
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
-use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::errors::ApiError;
@@ -66,10 +66,7 @@ impl Reply {
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if let Some(content_type) = self.content_type {
             let headers = response.headers_mut();
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static(content_type),
-            );
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
             if content_type == TEXT {
                 let nosniff = HeaderValue::from_static("nosniff");
                 headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);

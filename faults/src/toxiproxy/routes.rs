@@ -1,10 +1,10 @@
 //! Which path and method ask for what, and what is answered.
 
 use bytes::Bytes;
-use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 
 use super::body;
@@ -280,8 +280,15 @@ mod tests {
             Ok(Route::Show("a b/c".to_owned()))
         );
         for path in [
-            "/", "", "/proxies/", "/proxies//toxics", "/proxy", "/proxies/%zz", "/proxies/%f",
-            "/proxies/a/toxics/b/c", "proxies",
+            "/",
+            "",
+            "/proxies/",
+            "/proxies//toxics",
+            "/proxy",
+            "/proxies/%zz",
+            "/proxies/%f",
+            "/proxies/a/toxics/b/c",
+            "proxies",
         ] {
             assert_eq!(find("GET", path), Err(NoRoute::Path), "{path}");
         }

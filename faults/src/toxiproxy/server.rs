@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::{HeaderMap, header};
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -106,7 +107,9 @@ impl State {
         let Some(token) = &self.token else {
             return true;
         };
-        let shown = headers.get(header::AUTHORIZATION).map(|v| v.as_bytes());
+        let shown = headers
+            .get(header::AUTHORIZATION)
+            .map(HeaderValue::as_bytes);
         let shown = shown.and_then(|shown| {
             let (scheme, rest) = shown.split_at_checked(7)?;
             scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
@@ -206,7 +209,10 @@ impl Server {
 
     /// Serves until it is stopped; then all proxies end.
     pub async fn serve(self, stop: CancellationToken) {
-        let (tasks, places) = (TaskTracker::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+        let (tasks, places) = (
+            TaskTracker::new(),
+            Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        );
         let leases = tokio::spawn(end_leases(Arc::clone(&self.state)));
         loop {
             let place = Arc::clone(&places);

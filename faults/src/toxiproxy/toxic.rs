@@ -83,7 +83,8 @@ impl Toxic {
     /// What it would be with this change.
     pub(super) async fn changed(&self, input: &ToxicInput) -> Result<Effect, ApiError> {
         if !self.hits.includes(&input.hits) {
-            let why = "conditions, counts and schedules of a toxic are fixed: delete it and add it anew";
+            let why =
+                "conditions, counts and schedules of a toxic are fixed: delete it and add it anew";
             return Err(bad_body(why));
         }
         let before = &self.effect.attributes;

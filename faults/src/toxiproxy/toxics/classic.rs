@@ -95,7 +95,10 @@ fn make<A: Toxic>(
     let defaults = written(&A::default());
     let mut all = defaults.clone();
     for (name, value) in before.iter().chain(change) {
-        let Some(name) = defaults.keys().find(|known| known.eq_ignore_ascii_case(name)) else {
+        let Some(name) = defaults
+            .keys()
+            .find(|known| known.eq_ignore_ascii_case(name))
+        else {
             continue;
         };
         let value = match value {
@@ -190,7 +193,11 @@ mod tests {
     fn a_change_is_merged_whatever_the_case_of_its_names() {
         let before = json!({ "latency": 1000, "jitter": 10 });
         assert_eq!(
-            make("latency", &before, &json!({ "Jitter": 20, "latency": null })),
+            make(
+                "latency",
+                &before,
+                &json!({ "Jitter": 20, "latency": null })
+            ),
             Ok(json!({ "latency": 1000, "jitter": 20 }))
         );
     }

@@ -13,7 +13,8 @@ use crate::fault::flow::{Delay, Flow, Loss, Rate, SharedLine, Slice, Spread};
 #[serde(default)]
 pub(super) struct Latency {
     /// Milliseconds.
-    latency: i64,
+    #[serde(rename = "latency")]
+    delay: i64,
     /// By how many milliseconds it varies either way.
     jitter: i64,
     /// How the variation is spread.
@@ -26,7 +27,7 @@ impl Toxic for Latency {
 
     fn flow(&self, flow: &mut Flow) {
         flow.delays.push(Delay {
-            base: millis(self.latency),
+            base: millis(self.delay),
             jitter: millis(self.jitter),
             spread: self.distribution,
             dropped_when_lifted: false,
@@ -159,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_loss_is_more_likely_behind_a_loss() {
-        for (loss_rate, correlation) in [(0.1, 0.3), (0.5, 0.9), (0.0, 1.0), (1.0, 0.5), (7.0, -1.0)]
+        for (loss_rate, correlation) in
+            [(0.1, 0.3), (0.5, 0.9), (0.0, 1.0), (1.0, 0.5), (7.0, -1.0)]
         {
             let toxic = PacketLoss {
                 loss_rate,
@@ -169,15 +171,21 @@ mod tests {
             let chance = |lost: f64| loss.rate * (1.0 - loss.correlation) + lost * loss.correlation;
             let rate = loss_rate.clamp(0.0, 1.0);
             let behind = (rate + correlation.clamp(0.0, 1.0)).min(1.0);
-            assert!((chance(0.0) - rate).abs() < 1e-9, "{loss_rate} {correlation}");
-            assert!((chance(1.0) - behind).abs() < 1e-9, "{loss_rate} {correlation}");
+            assert!(
+                (chance(0.0) - rate).abs() < 1e-9,
+                "{loss_rate} {correlation}"
+            );
+            assert!(
+                (chance(1.0) - behind).abs() < 1e-9,
+                "{loss_rate} {correlation}"
+            );
         }
     }
 
     #[test]
     fn what_is_below_zero_is_nothing() {
         let latency = Latency {
-            latency: -1,
+            delay: -1,
             jitter: i64::MIN,
             ..Latency::default()
         };

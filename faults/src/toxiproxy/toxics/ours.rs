@@ -43,7 +43,11 @@ pub(super) fn make(
     }
     let mut long = shown.clone();
     if turns {
-        let direction = if stream == Direction::Up { "up" } else { "down" };
+        let direction = if stream == Direction::Up {
+            "up"
+        } else {
+            "down"
+        };
         long.insert(DIRECTION.to_owned(), json!(direction));
     }
     let built = (kind.build)(&Value::Object(long));
@@ -127,9 +131,18 @@ mod tests {
                 .map(|(shown, _)| Value::Object(shown))
         };
         let body = json!({ "code": 503, "body": "x" });
-        assert_eq!(make(json!({}), json!({ "value": 503 })), Ok(json!({ "value": 503 })));
-        assert_eq!(make(json!({ "value": 503 }), body.clone()), Ok(body.clone()));
-        assert_eq!(make(body.clone(), json!({ "value": 500 })), Ok(json!({ "value": 500 })));
+        assert_eq!(
+            make(json!({}), json!({ "value": 503 })),
+            Ok(json!({ "value": 503 }))
+        );
+        assert_eq!(
+            make(json!({ "value": 503 }), body.clone()),
+            Ok(body.clone())
+        );
+        assert_eq!(
+            make(body.clone(), json!({ "value": 500 })),
+            Ok(json!({ "value": 500 }))
+        );
         assert_eq!(
             make(body.clone(), json!({ "code": 500 })),
             Ok(json!({ "code": 500, "body": "x" }))
@@ -137,6 +150,10 @@ mod tests {
         assert_eq!(make(body.clone(), json!({})), Ok(body));
         assert!(make(json!({}), json!({ "value": 503, "code": 1 })).is_err());
         assert!(make(json!({}), json!({})).unwrap_err().contains("code"));
-        assert!(make(json!({}), json!({ "cod": 1 })).unwrap_err().contains("cod"));
+        assert!(
+            make(json!({}), json!({ "cod": 1 }))
+                .unwrap_err()
+                .contains("cod")
+        );
     }
 }
