@@ -23,14 +23,14 @@ async fn before(upstream: SocketAddr) -> (Api, SocketAddr) {
     (api, listen)
 }
 
-fn toxic(kind: &str, stream: &str, attributes: Value) -> Value {
+fn toxic(kind: &str, stream: &str, attributes: &Value) -> Value {
     json!({ "name": "t", "type": kind, "stream": stream, "attributes": attributes })
 }
 
 #[tokio::test]
 async fn latency_is_milliseconds_from_when_a_piece_was_received() {
     let (api, listen) = before(echo().await).await;
-    api.toxic(toxic("latency", "downstream", json!({ "latency": 150 })))
+    api.toxic(toxic("latency", "downstream", &json!({ "latency": 150 })))
         .await;
     let mut client = connect(listen).await;
     for stream in ["downstream", "upstream"] {
@@ -43,7 +43,7 @@ async fn latency_is_milliseconds_from_when_a_piece_was_received() {
         );
         // The second round is of the other stream.
         api.delete("/proxies/p/toxics/t").await;
-        api.toxic(toxic("latency", "upstream", json!({ "latency": 150 })))
+        api.toxic(toxic("latency", "upstream", &json!({ "latency": 150 })))
             .await;
     }
 }
@@ -54,7 +54,7 @@ async fn jitter_spreads_the_latency_evenly_either_way() {
     api.toxic(toxic(
         "latency",
         "downstream",
-        json!({ "latency": 60, "jitter": 50 }),
+        &json!({ "latency": 60, "jitter": 50 }),
     ))
     .await;
     let mut client = connect(listen).await;
@@ -72,7 +72,7 @@ async fn jitter_spreads_the_latency_evenly_either_way() {
 #[tokio::test]
 async fn bandwidth_is_units_of_1000_bytes_a_second_for_each_connection() {
     let (api, listen) = before(says(50_000).await).await;
-    api.toxic(toxic("bandwidth", "downstream", json!({ "rate": 100 })))
+    api.toxic(toxic("bandwidth", "downstream", &json!({ "rate": 100 })))
         .await;
     let download = async || {
         let mut client = connect(listen).await;
@@ -96,7 +96,7 @@ async fn bandwidth_is_units_of_1000_bytes_a_second_for_each_connection() {
 async fn bandwidth_of_nothing_lets_nothing_pass_and_loses_nothing() {
     let (api, listen) = before(echo().await).await;
     for rate in [0, -5] {
-        api.toxic(toxic("bandwidth", "downstream", json!({ "rate": rate })))
+        api.toxic(toxic("bandwidth", "downstream", &json!({ "rate": rate })))
             .await;
         let mut client = connect(listen).await;
         client.write_all(b"held").await.unwrap();
@@ -109,7 +109,7 @@ async fn bandwidth_of_nothing_lets_nothing_pass_and_loses_nothing() {
 #[tokio::test]
 async fn slow_close_tells_the_end_late_and_only_the_end() {
     let (api, listen) = before(says(5).await).await;
-    api.toxic(toxic("slow_close", "downstream", json!({ "delay": 400 })))
+    api.toxic(toxic("slow_close", "downstream", &json!({ "delay": 400 })))
         .await;
     let mut client = connect(listen).await;
     let began = Instant::now();
@@ -127,7 +127,7 @@ async fn a_removed_slow_close_lets_go_at_once() {
     api.toxic(toxic(
         "slow_close",
         "downstream",
-        json!({ "delay": 3_600_000 }),
+        &json!({ "delay": 3_600_000 }),
     ))
     .await;
     let mut client = connect(listen).await;
@@ -167,7 +167,7 @@ async fn heard(told: &mut mpsc::UnboundedReceiver<Vec<u8>>) -> Vec<u8> {
 async fn timeout_drops_the_streams_data_and_then_closes() {
     let (upstream, mut told) = witness().await;
     let (api, listen) = before(upstream).await;
-    api.toxic(toxic("timeout", "downstream", json!({ "timeout": 500 })))
+    api.toxic(toxic("timeout", "downstream", &json!({ "timeout": 500 })))
         .await;
     let began = Instant::now();
     let mut client = connect(listen).await;
@@ -182,7 +182,7 @@ async fn timeout_drops_the_streams_data_and_then_closes() {
 async fn timeout_upstream_drops_what_the_client_sends() {
     let (upstream, mut told) = witness().await;
     let (api, listen) = before(upstream).await;
-    api.toxic(toxic("timeout", "upstream", json!({ "timeout": 300 })))
+    api.toxic(toxic("timeout", "upstream", &json!({ "timeout": 300 })))
         .await;
     let mut client = connect(listen).await;
     client.write_all(b"hello").await.unwrap();
@@ -195,7 +195,7 @@ async fn a_timeout_of_0_never_closes_and_removing_it_closes() {
     let (api, listen) = before(echo().await).await;
     let mut quiet = connect(listen).await;
     assert_eq!(ping(&mut quiet, b"x").await, b"x");
-    api.toxic(toxic("timeout", "downstream", json!({ "timeout": 0 })))
+    api.toxic(toxic("timeout", "downstream", &json!({ "timeout": 0 })))
         .await;
     let mut client = connect(listen).await;
     client.write_all(b"hello").await.unwrap();
@@ -214,7 +214,7 @@ async fn a_timeout_of_0_never_closes_and_removing_it_closes() {
 #[tokio::test]
 async fn a_timeout_does_not_hide_that_the_server_closed() {
     let (api, listen) = before(says(5).await).await;
-    api.toxic(toxic("timeout", "downstream", json!({ "timeout": 0 })))
+    api.toxic(toxic("timeout", "downstream", &json!({ "timeout": 0 })))
         .await;
     let mut client = connect(listen).await;
     client.write_all(b"x").await.unwrap();
@@ -225,8 +225,12 @@ async fn a_timeout_does_not_hide_that_the_server_closed() {
 async fn reset_peer_resets_after_its_time() {
     let (upstream, mut told) = witness().await;
     let (api, listen) = before(upstream).await;
-    api.toxic(toxic("reset_peer", "downstream", json!({ "timeout": 300 })))
-        .await;
+    api.toxic(toxic(
+        "reset_peer",
+        "downstream",
+        &json!({ "timeout": 300 }),
+    ))
+    .await;
     let mut client = connect(listen).await;
     assert!(is_silent(&mut client).await, "nothing has been sent yet");
     let began = Instant::now();
@@ -246,7 +250,7 @@ async fn reset_peer_resets_after_its_time() {
 async fn reset_peer_upstream_lets_nothing_through() {
     let (upstream, mut told) = witness().await;
     let (api, listen) = before(upstream).await;
-    api.toxic(toxic("reset_peer", "upstream", json!({}))).await;
+    api.toxic(toxic("reset_peer", "upstream", &json!({}))).await;
     let mut client = connect(listen).await;
     client.write_all(b"hello").await.unwrap();
     let end = read_to_end(&mut client).await.unwrap_err();
@@ -258,7 +262,7 @@ async fn reset_peer_upstream_lets_nothing_through() {
 async fn a_slicer_cuts_into_pieces_with_microseconds_between() {
     let (api, listen) = before(says(40).await).await;
     let attributes = json!({ "average_size": 10, "size_variation": 2, "delay": 50_000 });
-    api.toxic(toxic("slicer", "downstream", attributes)).await;
+    api.toxic(toxic("slicer", "downstream", &attributes)).await;
     let mut client = connect(listen).await;
     let began = Instant::now();
     client.write_all(b"x").await.unwrap();
@@ -273,7 +277,7 @@ async fn a_slicer_cuts_into_pieces_with_microseconds_between() {
 #[tokio::test]
 async fn limit_data_passes_exactly_so_many_bytes_and_closes() {
     let (api, listen) = before(says(100_000).await).await;
-    api.toxic(toxic("limit_data", "downstream", json!({ "bytes": 777 })))
+    api.toxic(toxic("limit_data", "downstream", &json!({ "bytes": 777 })))
         .await;
     let download = async || {
         let mut client = connect(listen).await;
@@ -302,7 +306,7 @@ async fn packet_loss_is_a_share_from_0_to_1() {
     api.toxic(toxic(
         "packet_loss",
         "downstream",
-        json!({ "loss_rate": 1 }),
+        &json!({ "loss_rate": 1 }),
     ))
     .await;
     let mut client = connect(listen).await;
@@ -329,7 +333,7 @@ async fn packet_loss_is_a_share_from_0_to_1() {
 #[tokio::test]
 async fn noop_does_nothing() {
     let (api, listen) = before(echo().await).await;
-    api.toxic(toxic("noop", "downstream", json!({}))).await;
+    api.toxic(toxic("noop", "downstream", &json!({}))).await;
     let mut client = connect(listen).await;
     assert_eq!(ping(&mut client, b"hello").await, b"hello");
 }

@@ -1,5 +1,6 @@
 //! What is bounded, who is let in, and how it ends.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use shaketable_faults::toxiproxy::{Level, Log, Options, Server, ServerError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::stage::{Api, PATIENCE, connect, echo, ping, read_to_end};
+use super::stage::{Api, PATIENCE, connect, echo, ping, read_to_end, refusal};
 
 /// The resident memory of this process.
 #[cfg(target_os = "linux")]
@@ -195,8 +196,11 @@ async fn an_upstream_is_looked_up_for_each_connection() {
     for upstream in ["nowhere.invalid:1", "no-port", "a:b:c"] {
         api.patch("/proxies/p", &json!({ "upstream": upstream }))
             .await;
-        let mut client = connect(listen).await;
-        assert!(read_to_end(&mut client).await.is_err(), "{upstream}");
+        assert_eq!(
+            refusal(listen).await,
+            ErrorKind::ConnectionReset,
+            "{upstream}"
+        );
     }
 }
 

@@ -196,6 +196,14 @@ pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// How a connection fails from which nothing can come; it may be over before it is made.
+pub(crate) async fn refusal(address: SocketAddr) -> std::io::ErrorKind {
+    match TcpStream::connect(address).await {
+        Ok(mut client) => read_to_end(&mut client).await.unwrap_err().kind(),
+        Err(error) => error.kind(),
+    }
+}
+
 /// Sends bytes and reads as many back.
 pub(crate) async fn ping(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     stream.write_all(bytes).await.unwrap();
