@@ -207,10 +207,10 @@ async fn cut_or_hang_after_a_time() {
     api.delete("/proxies/p/toxics/cut").await;
     let mut client = connect(listen).await;
     ping(&mut client, b"x").await;
-    api.toxic(json!({ "name": "hang", "type": "freeze", "after": "300ms" }))
+    api.toxic(json!({ "name": "hang", "type": "freeze", "after": "1s" }))
         .await;
     assert_eq!(ping(&mut client, b"y").await, b"y", "not yet");
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
     client.write_all(b"z").await.unwrap();
     assert!(is_silent(&mut client).await);
     api.delete("/proxies/p/toxics/hang").await;

@@ -1,6 +1,6 @@
 //! Which exchanges a toxic is for: `where`, `times`, `after`, `lasts`, `schedule`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -51,16 +51,19 @@ async fn every_third_and_a_path() {
 #[tokio::test]
 async fn a_toxic_may_begin_late_and_end_by_itself() {
     let (api, listen) = stage().await;
+    let began = Instant::now();
     api.toxic(failing(&json!({ "after": "400ms", "lasts": "1h" })))
         .await;
-    assert_eq!(status(listen, "/").await, 200);
-    tokio::time::sleep(Duration::from_millis(450)).await;
-    assert_eq!(status(listen, "/").await, 500);
+    becomes(listen, 500).await;
+    assert!(began.elapsed() >= Duration::from_millis(400));
     api.delete("/proxies/p/toxics/t").await;
-    api.toxic(failing(&json!({ "lasts": "400ms" }))).await;
-    assert_eq!(status(listen, "/").await, 500);
-    tokio::time::sleep(Duration::from_millis(450)).await;
-    assert_eq!(status(listen, "/").await, 200);
+    let began = Instant::now();
+    api.toxic(failing(&json!({ "lasts": "1s" }))).await;
+    if began.elapsed() < Duration::from_millis(900) {
+        assert_eq!(status(listen, "/").await, 500);
+    }
+    becomes(listen, 200).await;
+    assert!(began.elapsed() >= Duration::from_secs(1));
 }
 
 #[tokio::test]
@@ -72,9 +75,16 @@ async fn a_changed_toxic_keeps_its_schedule() {
         &json!({ "attributes": { "code": 502 } }),
     )
     .await;
-    assert_eq!(status(listen, "/").await, 200);
-    tokio::time::sleep(Duration::from_millis(550)).await;
-    assert_eq!(status(listen, "/").await, 502);
+    becomes(listen, 502).await;
+}
+
+/// Waits until an answer has this status.
+async fn becomes(listen: std::net::SocketAddr, wanted: u16) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while status(listen, "/").await != wanted {
+        assert!(Instant::now() < deadline, "never {wanted}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
