@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use tokio::net::TcpStream;
 
-use crate::edge::{Active, Edge, Key, Lot, Protocol, lock};
+use crate::edge::{Active, Edge, Key, Lot, Protocol, Rule, lock};
 use crate::fault::{Break, Cap, Level, OfConnection, Treatment};
 use crate::http::{self, head};
 use crate::observe::Ended;
 use crate::tcp;
 use crate::timer::{self, Alarm};
 use crate::tls::FromCaller;
-use crate::which::{ConnectionFacts, Holds};
+use crate::which::Age;
 use crate::wire::{Begun, Gone, Socket, fill};
 
 /// What is known of a connection while it lasts.
@@ -35,7 +35,7 @@ pub(crate) struct Conn {
     /// How much the caller has sent, where it is bytes.
     sent: AtomicU64,
     /// Whether an exchange is under way.
-    pub(crate) busy: AtomicBool,
+    busy: AtomicBool,
     /// When a byte last moved.
     moved: AtomicU64,
     fate: Mutex<Fate>,
@@ -55,11 +55,20 @@ struct Fate {
 #[derive(Debug)]
 struct Drawn {
     number: u32,
-    /// `None`: its count spares it.
-    lot: Option<Lot>,
-    since: Instant,
-    /// The pattern that it waits for, and how much of it has come by.
-    waits: Option<Box<Pattern>>,
+    lots: Lots,
+    /// Since when it holds for the connection, and whether that was idle at that moment; `None`
+    /// while its schedule has it off.
+    began: Option<(Instant, bool)>,
+}
+
+#[derive(Debug)]
+enum Lots {
+    /// It waits for a text of the caller.
+    Waits(Pattern),
+    /// To be drawn as soon as the other conditions hold.
+    Undrawn,
+    /// What they say; `None`: the rule's count spares it.
+    Drawn(Option<Lot>),
 }
 
 /// A text that the caller is to send, looked for across the pieces in which it comes.
@@ -70,6 +79,13 @@ struct Pattern {
 }
 
 impl Pattern {
+    fn new(text: &str) -> Self {
+        Self {
+            wanted: text.as_bytes().to_vec(),
+            tail: Vec::new(),
+        }
+    }
+
     /// Whether the text has come by with these bytes.
     fn found(&mut self, bytes: &[u8]) -> bool {
         self.tail.extend_from_slice(bytes);
@@ -88,23 +104,29 @@ const IDLE: Duration = Duration::from_millis(50);
 
 impl Conn {
     fn new(edge: Arc<Edge>, peer: IpAddr) -> Self {
+        let now = edge.clock.now();
         Self {
-            number: edge.enter(edge.clock.now()),
+            number: edge.enter(now),
             edge,
             peer,
             opened: Instant::now(),
             bytes: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             busy: AtomicBool::new(false),
-            moved: AtomicU64::new(0),
+            moved: AtomicU64::new(now),
             fate: Mutex::default(),
         }
     }
 
-    /// From now on its bytes are not read as HTTP.
-    pub(crate) fn becomes_bytes(&self) {
-        self.bytes.store(true, Ordering::Relaxed);
+    /// From now on its bytes are not read as HTTP, beginning with these.
+    pub(crate) fn becomes_bytes(&self, first: &[u8]) {
+        if self.bytes.swap(true, Ordering::Relaxed) {
+            return;
+        }
         lock(&self.fate).version = 0;
+        // Faults that wait for a text of the caller begin to wait before it is told of these.
+        let _ = self.treatment();
+        self.caller_sent(first.len(), first);
     }
 
     /// What is done to it now, and by which fault first.
@@ -126,7 +148,7 @@ impl Conn {
             .retain(|drawn| rules.iter().any(|active| active.number == drawn.number));
         let mut treatment: Option<Treatment> = None;
         fate.fault = None;
-        for active in rules.iter().filter(|active| active.is_on()) {
+        for active in rules.iter() {
             let meant = match active.rule.fault.level() {
                 Level::Connection => true,
                 Level::Either => bytes,
@@ -135,21 +157,38 @@ impl Conn {
             if !meant {
                 continue;
             }
+            if !active.is_on() {
+                // When it comes on again, that is another beginning.
+                let mine = fate.drawn.iter_mut().find(|d| d.number == active.number);
+                if let Some(drawn) = mine {
+                    drawn.began = None;
+                }
+                continue;
+            }
             let Some(at) = self.draw(active, &mut fate.drawn) else {
                 continue;
             };
-            let drawn = &fate.drawn[at];
-            if let (Some(lot), None) = (&drawn.lot, &drawn.waits)
+            let drawn = &mut fate.drawn[at];
+            if let Lots::Drawn(Some(lot)) = &drawn.lots
                 && lot.hits(active)
             {
+                let begins = || (Instant::now(), self.is_idle());
+                let (since, idle) = *drawn.began.get_or_insert_with(begins);
                 let treatment = treatment.get_or_insert_default();
-                active.rule.fault.treat(&mut lot.dice.clone(), treatment);
-                if active.rule.redirect.is_some() {
-                    treatment.request.to = active.rule.redirect;
-                }
+                let OfConnection {
+                    ends, ends_idle, ..
+                } = treatment.connection;
+                treatment.connection.ends = None;
+                active.treat(lot, treatment);
                 if let Some((after, _)) = &mut treatment.connection.ends {
                     // Counted from the accept, so that one clock serves all faults.
-                    *after += drawn.since.saturating_duration_since(self.opened);
+                    *after += since.saturating_duration_since(self.opened);
+                }
+                if let Some((after, how)) = ends {
+                    treatment.connection.end(after, how);
+                }
+                if !idle {
+                    treatment.connection.ends_idle = ends_idle;
                 }
                 fate.fault.get_or_insert(active.number);
             }
@@ -160,32 +199,39 @@ impl Conn {
         }
     }
 
-    /// Where a fault's lots for this connection lie, drawn now if they were not yet; `None` when
-    /// it is not meant for it.
+    /// Where a fault's lots for this connection lie, drawn now if they can be; `None` when it is
+    /// not meant for it.
     fn draw(&self, active: &Active, drawn: &mut Vec<Drawn>) -> Option<usize> {
-        if let Some(at) = drawn.iter().position(|d| d.number == active.number) {
-            return Some(at);
+        let Rule { fault, which, .. } = &active.rule;
+        let at = match drawn.iter().position(|d| d.number == active.number) {
+            Some(at) => at,
+            None => {
+                let age = if self.opened < active.since {
+                    Age::Reused
+                } else {
+                    Age::New
+                };
+                if !which.is_for_connection(age, self.peer)
+                    || fault.only().is_some_and(|only| only != age)
+                {
+                    return None;
+                }
+                drawn.push(Drawn {
+                    number: active.number,
+                    lots: match &which.sent {
+                        Some(text) => Lots::Waits(Pattern::new(text)),
+                        None => Lots::Undrawn,
+                    },
+                    began: None,
+                });
+                drawn.len() - 1
+            }
+        };
+        let lots = &mut drawn[at].lots;
+        if matches!(lots, Lots::Undrawn) && which.enough(self.sent.load(Ordering::Relaxed)) {
+            *lots = Lots::Drawn(active.draw(&self.edge, Key::Connection(self.number)));
         }
-        let facts = ConnectionFacts {
-            older: self.opened < active.since,
-            sent: self.sent.load(Ordering::Relaxed),
-            peer: self.peer,
-        };
-        let waits = match active.rule.which.holds_for_bytes(facts) {
-            Holds::No => return None,
-            Holds::Yes => None,
-            Holds::Later => Some(Box::new(Pattern {
-                wanted: active.rule.which.sent.as_ref()?.clone().into_bytes(),
-                tail: Vec::new(),
-            })),
-        };
-        drawn.push(Drawn {
-            number: active.number,
-            lot: active.draw(&self.edge, Key::Connection(self.number)),
-            since: self.opened.max(active.since),
-            waits,
-        });
-        Some(drawn.len() - 1)
+        Some(at)
     }
 
     /// Bytes of the caller have come by, `n` of them (`bytes` may be empty where there is no rule);
@@ -197,12 +243,14 @@ impl Conn {
         }
         let mut fate = lock(&self.fate);
         let mut changed = self.edge.rules().iter().any(|active| {
-            let wanted = active.rule.which.sent_bytes.map(|size| size.0);
-            wanted.is_some_and(|n| before < n && before + bytes.len() as u64 >= n)
+            let which = &active.rule.which;
+            !which.enough(before) && which.enough(before + n as u64)
         });
         for drawn in &mut fate.drawn {
-            if drawn.waits.as_mut().is_some_and(|p| p.found(bytes)) {
-                (drawn.waits, drawn.since) = (None, Instant::now());
+            if let Lots::Waits(pattern) = &mut drawn.lots
+                && pattern.found(bytes)
+            {
+                drawn.lots = Lots::Undrawn;
                 changed = true;
             }
         }
@@ -217,12 +265,38 @@ impl Conn {
         self.moved.store(self.edge.clock.now(), Ordering::Relaxed);
     }
 
+    /// Says whether an HTTP exchange is under way.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+        // Between two exchanges it is idle from the first moment.
+        self.moved.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether nothing gets through either way.
+    pub(crate) fn is_dark(&self) -> bool {
+        self.edge.has_rules()
+            && self
+                .treatment()
+                .0
+                .is_some_and(|treatment| treatment.connection.dark)
+    }
+
+    /// Waits until nothing gets through any more, or until it does again.
+    pub(crate) async fn until_dark(&self, dark: bool) {
+        // Whatever changes on the edge wakes this task.
+        poll_fn(|_| {
+            if self.is_dark() == dark {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
     fn is_idle(&self) -> bool {
-        let still = self
-            .edge
-            .clock
-            .now()
-            .saturating_sub(self.moved.load(Ordering::Relaxed));
+        let moved = self.moved.load(Ordering::Relaxed);
+        let still = self.edge.clock.now().saturating_sub(moved);
         !self.busy.load(Ordering::Relaxed) && u128::from(still) >= IDLE.as_nanos()
     }
 }
@@ -272,14 +346,11 @@ impl Guard {
             if self.alarm.poll_until(cx, conn.opened + after).is_ready() {
                 return May::End(how);
             }
-            if frozen {
-                return May::Wait;
-            }
         }
         if frozen {
             return May::Wait;
         }
-        if !opens_late.is_zero() && conn.opened.elapsed() < opens_late {
+        if !self.served && !opens_late.is_zero() && conn.opened.elapsed() < opens_late {
             let mut due = conn.opened + opens_late;
             if let Some((after, _)) = ends {
                 due = due.min(conn.opened + after);
@@ -348,9 +419,15 @@ async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
         Protocol::Http => Box::pin(http::serve(conn, client, None)).await,
         Protocol::Tcp => tcp::serve(conn, client, None).await,
         Protocol::Auto => match Box::pin(listen_in(conn, client)).await {
-            Some((true, begun)) => Box::pin(http::serve(conn, client, Some(begun))).await,
-            Some((false, begun)) => tcp::serve(conn, client, Some(begun)).await,
-            None => Ended::Answered,
+            Spoken::Http(begun) => Box::pin(http::serve(conn, client, Some(begun))).await,
+            Spoken::Bytes(begun) => tcp::serve(conn, client, Some(begun)).await,
+            Spoken::Nothing(begun) => tcp::pass(conn, client, Some(begun), None).await,
+            Spoken::Left(begun) => {
+                if let Some(upstream) = begun.upstream {
+                    upstream.socket.reset_on_close();
+                }
+                Ended::Caller
+            }
         },
     }
 }
@@ -372,13 +449,25 @@ async fn secure(conn: &Conn, client: &mut Socket, tls: &FromCaller) -> Result<()
 /// which may be the one who speaks first.
 const SPEAKS_FIRST: Duration = Duration::from_millis(200);
 
-/// Finds out whether a connection speaks HTTP, and gives what was read and opened meanwhile;
-/// `None` when the caller left without a word.
-async fn listen_in(conn: &Conn, client: &mut Socket) -> Option<(bool, Box<Begun>)> {
+/// What a connection speaks, with what was read and opened meanwhile.
+enum Spoken {
+    Http(Box<Begun>),
+    Bytes(Box<Begun>),
+    /// The caller closed its direction without a word. The callee may still have one, but that is
+    /// no attempt at anything: an unused connection of a pool ends like this.
+    Nothing(Box<Begun>),
+    /// The caller reset it before it could be told.
+    Left(Box<Begun>),
+}
+
+/// Finds out whether a connection speaks HTTP.
+async fn listen_in(conn: &Conn, client: &mut Socket) -> Spoken {
     let mut begun = Box::<Begun>::default();
     loop {
-        if let Some(http) = head::looks_like_http(&begun.first) {
-            return Some((http, begun));
+        match head::looks_like_http(&begun.first) {
+            Some(true) => return Spoken::Http(begun),
+            Some(false) => return Spoken::Bytes(begun),
+            None => {}
         }
         let Begun { first, upstream } = &mut *begun;
         let callee_speaks = async {
@@ -392,16 +481,19 @@ async fn listen_in(conn: &Conn, client: &mut Socket) -> Option<(bool, Box<Begun>
             }
         };
         tokio::select! {
-            more = fill(client, first) => {
-                more.ok()?;
-            }
+            more = fill(client, first) => match more {
+                Ok(_) => {}
+                Err(Gone::Reset) => return Spoken::Left(begun),
+                Err(Gone::Closed) if begun.first.is_empty() => return Spoken::Nothing(begun),
+                Err(Gone::Closed) => return Spoken::Bytes(begun),
+            },
             spoke = callee_speaks => {
                 if spoke || begun.upstream.is_some() {
-                    return Some((false, begun));
+                    return Spoken::Bytes(begun);
                 }
                 match conn.edge.connect(client.protocol()).await {
                     Ok(connected) => begun.upstream = Some(connected),
-                    Err(_) => return Some((false, begun)),
+                    Err(_) => return Spoken::Bytes(begun),
                 }
             }
         }

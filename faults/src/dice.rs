@@ -41,6 +41,13 @@ impl Dice {
         }
     }
 
+    /// Dice for one of several things that these decide; drawing from one changes none of the others.
+    pub fn apart(&self, what: u64) -> Self {
+        Self {
+            state: join(self.state, what),
+        }
+    }
+
     fn step(&mut self) {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     }

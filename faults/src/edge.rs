@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::decision::Decision;
 use crate::dice::{self, Dice};
-use crate::fault::{Door, Fault};
+use crate::fault::{Door, Fault, Level, Treatment};
 use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot, Traffic, Troubles};
 use crate::times::{Now, Of, Schedule, Times};
 use crate::tls;
@@ -83,9 +83,11 @@ pub(crate) struct Active {
     pub(crate) rule: Rule,
     pub(crate) since: Instant,
     pub(crate) lifted: CancellationToken,
-    /// Whether its schedule lets it hold now.
+    /// The number of the first connection after it was put in force.
+    first: u32,
+    /// Whether its schedule lets it hold now; stays the same when what it does is changed.
     on: Arc<AtomicBool>,
-    counts: Mutex<Counts>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 /// What a rule's dice say about one exchange or connection.
@@ -96,6 +98,16 @@ pub(crate) struct Lot {
     /// The share of the probability that held when it was drawn.
     share: f64,
     pub(crate) dice: Dice,
+}
+
+impl Active {
+    /// Does what the fault does to a treatment.
+    pub(crate) fn treat(&self, lot: &Lot, treatment: &mut Treatment) {
+        self.rule.fault.treat(&mut lot.dice.clone(), treatment);
+        if self.rule.redirect.is_some() {
+            treatment.request.to = self.rule.redirect;
+        }
+    }
 }
 
 impl Lot {
@@ -155,7 +167,9 @@ impl Active {
             let mut counts = lock(&self.counts);
             counts.all += 1;
             let (key, each) = match key {
-                Key::Connection(number) => (u64::from(number), 1),
+                // By its place behind the moment at which the rule was put in force, so that it
+                // does not matter how many there were before.
+                Key::Connection(number) => (u64::from(number.wrapping_sub(self.first)), 1),
                 Key::Request(key) => (key, counts.occurrence(key)),
             };
             let k = match self.rule.times.of {
@@ -199,12 +213,17 @@ impl Counts {
 pub(crate) type Rules = Arc<Vec<Arc<Active>>>;
 
 /// The rules that an exchange may be hit by.
-pub(crate) struct Candidates(Vec<Arc<Active>>);
+#[derive(Default)]
+pub(crate) struct Candidates {
+    /// The edge's version that they were found at.
+    version: u64,
+    rules: Vec<Arc<Active>>,
+}
 
 impl Candidates {
     /// Whether it takes the request's body to decide.
     pub(crate) fn need_body(&self) -> bool {
-        self.0
+        self.rules
             .iter()
             .any(|active| active.rule.which.needs_body() || !active.takes_all())
     }
@@ -328,11 +347,12 @@ impl Edge {
     pub(crate) fn activate(&self, number: u32, rule: Rule) -> Arc<Active> {
         let fresh = Arc::new(Active {
             number,
+            first: self.next.load(Ordering::Acquire),
             on: Arc::new(AtomicBool::new(rule.schedule.is_steady())),
             rule,
             since: Instant::now(),
             lifted: CancellationToken::new(),
-            counts: Mutex::default(),
+            counts: Arc::default(),
         });
         if !fresh.is_on() {
             fresh.follow(fresh.scheduled(self.seed, &self.name));
@@ -360,13 +380,13 @@ impl Edge {
                 redirect,
                 ..active.rule.clone()
             };
-            let counts = std::mem::take(&mut *lock(&active.counts));
             let changed = Active {
                 number,
+                first: active.first,
                 on: Arc::clone(&active.on),
                 since: active.since,
                 lifted: active.lifted.clone(),
-                counts: Mutex::new(counts),
+                counts: Arc::clone(&active.counts),
                 rule,
             };
             *active = Arc::new(changed);
@@ -441,28 +461,43 @@ impl Edge {
     /// The rules that a request may be hit by, before its body is known.
     pub(crate) fn candidates(&self, subject: &Subject<'_>) -> Candidates {
         if !self.has_rules() {
-            return Candidates(Vec::new());
+            return Candidates::default();
         }
         let meant = |active: &&Arc<Active>| {
             active.is_on()
-                && active.rule.fault.level() != crate::fault::Level::Connection
+                && matches!(active.rule.fault.level(), Level::Exchange | Level::Either)
+                && active
+                    .rule
+                    .fault
+                    .only()
+                    .is_none_or(|age| age == subject.age)
                 && active.rule.which.holds_before_body(subject)
         };
-        Candidates(self.rules().iter().filter(meant).cloned().collect())
+        let version = self.version.load(Ordering::Acquire);
+        let rules = self.rules();
+        Candidates {
+            version,
+            rules: rules.iter().filter(meant).cloned().collect(),
+        }
     }
 
     /// Decides what is done to an exchange.
-    pub(crate) fn decide(&self, candidates: Candidates, body: Option<&[u8]>, key: u64) -> Decision {
-        let mut decision = Decision::default();
-        for active in candidates.0 {
+    pub(crate) fn decide(
+        self: &Arc<Self>,
+        candidates: &Candidates,
+        body: Option<&[u8]>,
+        key: u64,
+    ) -> Decision {
+        let mut hits = Vec::new();
+        for active in &candidates.rules {
             if active.rule.which.holds_for_body(body)
                 && let Some(lot) = active.draw(self, Key::Request(key))
-                && lot.hits(&active)
+                && lot.hits(active)
             {
-                decision.add(&active, lot.dice);
+                hits.push((Arc::clone(active), lot));
             }
         }
-        decision
+        Decision::new(self, candidates.version, hits)
     }
 
     pub(crate) fn begin(

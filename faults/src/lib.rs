@@ -12,6 +12,7 @@
 //! - [`dice`]: randomness that is a pure function of what is decided;
 //! - [`observe`]: what was seen;
 //! - [`stub`]: a dependency that we play ourselves;
+//! - [`toxiproxy`]: control of proxies over HTTP, in Toxiproxy's words;
 //! - [`units`]: quantities as people write them.
 //!
 //! **Invariant:** this crate knows nothing of suites, checks, load or reports.
@@ -32,6 +33,7 @@ mod tcp;
 mod timer;
 pub mod times;
 pub mod tls;
+pub mod toxiproxy;
 pub mod units;
 pub mod which;
 mod wire;

@@ -54,29 +54,9 @@ pub(crate) struct Subject<'a> {
     /// The whole head as sent.
     pub(crate) head: &'a [u8],
     /// Whether it is the first on its connection.
-    pub(crate) first: bool,
+    pub(crate) age: Age,
     /// Who asks.
     pub(crate) peer: IpAddr,
-}
-
-/// What is known of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnectionFacts {
-    /// Whether it was made before the fault held.
-    pub(crate) older: bool,
-    /// How many bytes the caller has sent.
-    pub(crate) sent: u64,
-    /// Who made it.
-    pub(crate) peer: IpAddr,
-}
-
-/// Whether conditions hold, as far as can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holds {
-    Yes,
-    No,
-    /// It depends on what is still to be read.
-    Later,
 }
 
 impl Which {
@@ -108,9 +88,7 @@ impl Which {
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(subject.method))
             && self.peer.is_none_or(|peer| peer.holds(subject.peer))
             && self.path.as_deref().is_none_or(|glob| matches(glob, path))
-            && self
-                .connection
-                .is_none_or(|age| (age == Age::New) == subject.first)
+            && self.connection.is_none_or(|age| age == subject.age)
             && self.headers.iter().all(|(name, glob)| {
                 headers(subject.head)
                     .any(|(n, value)| n.eq_ignore_ascii_case(name) && matches(glob, value))
@@ -136,19 +114,17 @@ impl Which {
             .all(|(pointer, wanted)| json.pointer(pointer) == Some(wanted))
     }
 
-    /// Whether the conditions hold for a connection whose bytes are not read as HTTP.
-    pub(crate) fn holds_for_bytes(&self, facts: ConnectionFacts) -> Holds {
-        let wrong_age = self
-            .connection
-            .is_some_and(|age| (age == Age::Reused) != facts.older);
-        let wrong_peer = self.peer.is_some_and(|peer| !peer.holds(facts.peer));
-        if self.asks_for_http() || wrong_age || wrong_peer {
-            Holds::No
-        } else if self.sent_bytes.is_some_and(|Size(n)| facts.sent < n) || self.sent.is_some() {
-            Holds::Later
-        } else {
-            Holds::Yes
-        }
+    /// Whether they can hold for a connection as a whole, which this caller made while the fault
+    /// holds, or before.
+    pub(crate) fn is_for_connection(&self, age: Age, peer: IpAddr) -> bool {
+        !self.asks_for_http()
+            && self.connection.is_none_or(|wanted| wanted == age)
+            && self.peer.is_none_or(|wanted| wanted.holds(peer))
+    }
+
+    /// Whether the caller has sent enough on a connection.
+    pub(crate) fn enough(&self, sent: u64) -> bool {
+        self.sent_bytes.is_none_or(|Size(n)| sent >= n)
     }
 }
 
@@ -185,7 +161,7 @@ mod tests {
             method,
             target,
             head: head.as_bytes(),
-            first: true,
+            age: Age::New,
             peer: IpAddr::from([127, 0, 0, 1]),
         };
         let which = which(conditions);
@@ -224,21 +200,19 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_http_match_only_conditions_on_bytes() {
-        let facts = ConnectionFacts {
-            older: true,
-            sent: 10,
-            peer: IpAddr::from([127, 0, 0, 1]),
-        };
-        let bytes = |conditions| which(conditions).holds_for_bytes(facts);
-        assert_eq!(bytes(json!({})), Holds::Yes);
-        assert_eq!(bytes(json!({ "method": "GET" })), Holds::No);
-        assert_eq!(bytes(json!({ "connection": "new" })), Holds::No);
-        assert_eq!(bytes(json!({ "connection": "reused" })), Holds::Yes);
-        assert_eq!(bytes(json!({ "peer": "127.0.0.1" })), Holds::Yes);
-        assert_eq!(bytes(json!({ "peer": "10.0.0.0/8" })), Holds::No);
-        assert_eq!(bytes(json!({ "sent_bytes": "10B" })), Holds::Yes);
-        assert_eq!(bytes(json!({ "sent_bytes": "11B" })), Holds::Later);
-        assert_eq!(bytes(json!({ "sent": "SET" })), Holds::Later);
+    fn a_connection_as_a_whole_matches_only_conditions_on_bytes() {
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        let older = |conditions| which(conditions).is_for_connection(Age::Reused, peer);
+        assert!(older(json!({})));
+        assert!(!older(json!({ "method": "GET" })));
+        assert!(!older(json!({ "body": { "/a": 1 } })));
+        assert!(!older(json!({ "connection": "new" })));
+        assert!(older(json!({ "connection": "reused" })));
+        assert!(older(json!({ "peer": "127.0.0.1" })));
+        assert!(!older(json!({ "peer": "10.0.0.0/8" })));
+        assert!(older(json!({ "sent": "SET", "sent_bytes": "10B" })));
+        assert!(which(json!({})).enough(0));
+        assert!(which(json!({ "sent_bytes": "10B" })).enough(10));
+        assert!(!which(json!({ "sent_bytes": "11B" })).enough(10));
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{Answer, Break, Fault, Known, Level, On, Short, Speaks, Treatment};
 use crate::dice::Dice;
+use crate::which::Age;
 
 /// How, and when.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -30,7 +31,8 @@ pub enum When {
     /// Behind the answer, which did not announce it.
     #[default]
     Answered,
-    /// When a request comes on it: it is read, and not answered.
+    /// When the next request comes on it: it is read, and not answered. The first request of a
+    /// connection is: this is the end of a connection that was kept.
     Asked,
 }
 
@@ -63,6 +65,10 @@ impl Known for CloseConnection {
 impl Fault for CloseConnection {
     fn level(&self) -> Level {
         Level::Exchange
+    }
+
+    fn only(&self) -> Option<Age> {
+        (self.0.when == When::Asked).then_some(Age::Reused)
     }
 
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {

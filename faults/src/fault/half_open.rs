@@ -1,7 +1,7 @@
 //! `half_open`: the callee is gone, and the caller was not told.
 
 use super::flow::Mute;
-use super::{Break, Fault, Hang, Known, On, Treatment};
+use super::{Break, Fault, Hang, Known, Level, On, Treatment};
 use crate::dice::Dice;
 
 /// A connection of which only the caller's end is left, as behind a dead host or a broken NAT.
@@ -20,9 +20,14 @@ impl Known for HalfOpen {
 }
 
 impl Fault for HalfOpen {
+    fn level(&self) -> Level {
+        Level::Connection
+    }
+
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
         let mute = Some(Mute::new(Break::Reset));
         (treatment.up.mute, treatment.down.mute) = (mute, mute);
+        treatment.connection.dark = true;
     }
 
     fn hang(&self) -> Option<Hang> {

@@ -49,6 +49,7 @@ impl Rewrite for What {
             Self::StatusLine => answer.first_line = b"HTPP/1.1 2OO OK".to_vec(),
             Self::Header => answer.headers.insert(0, b"this is no header".to_vec()),
             Self::ContentLength => answer.set_header("content-length", "many"),
+            Self::Chunk if answer.bodiless => return false,
             Self::Chunk => {
                 answer.remove_header("content-length");
                 answer.set_header("transfer-encoding", "chunked");

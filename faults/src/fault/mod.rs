@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::dice::Dice;
+use crate::which::Age;
 
 pub mod flow;
 pub mod rewrite;
@@ -41,6 +42,12 @@ pub trait Fault: Debug + Send + Sync {
     /// Whether it draws from the dice, so that what it does differs from one hit to the next.
     fn varies(&self) -> bool {
         false
+    }
+
+    /// The connections that it is for, if it means nothing on the others: new ones (made while it
+    /// holds), or reused ones.
+    fn only(&self) -> Option<Age> {
+        None
     }
 
     /// Whether it means nothing unless the bytes are read as HTTP.

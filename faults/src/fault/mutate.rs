@@ -1,4 +1,6 @@
 //! `mutate`: the answer's JSON is not what the contract says.
+//!
+//! The rest of the body is written anew: blanks go, and numbers beyond 64 bits lose digits.
 
 use std::sync::Arc;
 

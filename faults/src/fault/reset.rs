@@ -1,5 +1,7 @@
 //! `reset`: the connection breaks under the request.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -7,12 +9,13 @@ use super::flow::{Direction, Stop, Then};
 use super::{Answer, Break, Fault, Known, Level, On, Short, Treatment};
 use crate::dice::Dice;
 use crate::units::{HumanDuration, Size};
+use crate::which::Age;
 
 /// When. Exactly one; with none of them a request is read first, elsewhere the first byte.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// As soon as it is accepted.
+    /// As soon as it is accepted; those that were accepted before go on.
     #[serde(default)]
     pub at_connect: bool,
     /// After so many bytes from the callee (of an HTTP answer's body).
@@ -38,6 +41,7 @@ pub struct Reset(When);
 
 #[derive(Clone, Copy, Debug)]
 enum When {
+    Connect,
     Request,
     Bytes(Direction, Size),
     Time(HumanDuration),
@@ -56,7 +60,7 @@ impl Known for Reset {
             after_sent,
             time,
         } = params;
-        let now = at_connect.then_some(When::Time(HumanDuration::default()));
+        let now = at_connect.then_some(When::Connect);
         let mut given = [
             now,
             after.map(|size| When::Bytes(Direction::Down, size)),
@@ -76,13 +80,18 @@ impl Known for Reset {
 impl Fault for Reset {
     fn level(&self) -> Level {
         match self.0 {
-            When::Time(_) => Level::Connection,
+            When::Connect | When::Time(_) => Level::Connection,
             When::Request | When::Bytes(..) => Level::Either,
         }
     }
 
+    fn only(&self) -> Option<Age> {
+        matches!(self.0, When::Connect).then_some(Age::New)
+    }
+
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
         match self.0 {
+            When::Connect => treatment.connection.end(Duration::ZERO, Break::Reset),
             When::Request => treatment.answer = Answer::Break(Break::Reset),
             When::Time(time) => treatment.connection.end(time.0, Break::Reset),
             When::Bytes(direction, size) => direction.each(treatment, |flow| {
@@ -99,7 +108,7 @@ impl Fault for Reset {
             When::Request => "reset (RST after the request)".to_owned(),
             When::Bytes(Direction::Up, size) => format!("reset after {size} sent"),
             When::Bytes(_, size) => format!("reset after {size}"),
-            When::Time(time) if time.0.is_zero() => "reset at connect".to_owned(),
+            When::Connect => "reset at connect".to_owned(),
             When::Time(time) => format!("reset after {time}"),
         }
     }

@@ -28,6 +28,8 @@ pub struct Message {
     pub body: Vec<u8>,
     /// Bytes to send for the body as they are, framing and all, instead of `body`.
     pub raw_body: Option<Vec<u8>>,
+    /// Whether it has no body whatever its headers say: an answer to HEAD, a 204, a 304.
+    pub bodiless: bool,
 }
 
 impl Message {
@@ -40,16 +42,16 @@ impl Message {
             .map(|(_, value)| value)
     }
 
-    /// Sets a header, in the place of the one with this name or at the end.
+    /// Sets a header, in the place of the first one with this name or at the end; afterwards there
+    /// is one.
     pub fn set_header(&mut self, name: &str, value: &str) {
         let line = format!("{name}: {value}").into_bytes();
         let same = |line: &Vec<u8>| {
             split(line).is_some_and(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
         };
-        match self.headers.iter().position(same) {
-            Some(at) => self.headers[at] = line,
-            None => self.headers.push(line),
-        }
+        let at = self.headers.iter().position(same);
+        self.remove_header(name);
+        self.headers.insert(at.unwrap_or(self.headers.len()), line);
     }
 
     /// Takes a header away.
@@ -64,4 +66,26 @@ impl Message {
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|b| *b == b':')?;
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_is_set_stands_where_the_first_was_and_once() {
+        let mut message = Message {
+            headers: vec![
+                b"A: 1".into(),
+                b"x-b:2".into(),
+                b"C: 3".into(),
+                b"X-B: 4".into(),
+            ],
+            ..Message::default()
+        };
+        message.set_header("X-b", "5");
+        assert_eq!(message.headers, [&b"A: 1"[..], b"X-b: 5", b"C: 3"]);
+        message.set_header("d", "6");
+        assert_eq!(message.header("D"), Some(&b"6"[..]));
+    }
 }

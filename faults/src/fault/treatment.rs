@@ -44,6 +44,8 @@ pub struct OfConnection {
     pub opens_late: Duration,
     /// Nothing moves at all.
     pub frozen: bool,
+    /// What is sent either way vanishes, and no end is told.
+    pub dark: bool,
     /// It ends by itself so long after the fault began to hold for it.
     pub ends: Option<(Duration, Break)>,
     /// It ends at once if it is idle.

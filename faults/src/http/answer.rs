@@ -9,7 +9,7 @@ use super::body::Framing;
 use super::head;
 use super::way::{Halt, Way};
 use super::whole::{self, Rewritten};
-use crate::decision::{Decision, Held};
+use crate::decision::{Decision, Held, Side};
 use crate::edge::Edge;
 use crate::fault::Break;
 use crate::observe::Slot;
@@ -88,9 +88,7 @@ impl Carrier<'_> {
                 self.edge
                     .log
                     .update(self.slot, |exchange| exchange.first_byte = Some(now));
-                if let Some(treatment) = treatment
-                    && self.decision.hold(&treatment.down.delays).await == Held::Dropped
-                {
+                if self.shown && self.decision.hold(Side::Down).await == Held::Dropped {
                     return Outcome::Broken(Break::Reset);
                 }
             }
@@ -100,21 +98,30 @@ impl Carrier<'_> {
                     .log
                     .update(self.slot, |exchange| exchange.status = Some(head.status));
             }
-            let mut way = Way::new(self.decision, treatment.map(|t| &t.down));
+            let mut way = Way::new(self.decision, Side::Down, self.shown);
             let changes = treatment.map_or(&[][..], |t| &t.rewrites);
             let changed = if interim || changes.is_empty() {
                 Rewritten::Not
             } else {
                 match whole::rewrite(self, &head, from, ahead, changes).await {
                     Ok(changed) => changed,
-                    Err(gone) => return Outcome::Callee(gone),
+                    Err(gone) => {
+                        // What there is of it is the caller's to see.
+                        self.count(ahead.len());
+                        let _ = give(to, ahead).await;
+                        return Outcome::Callee(gone);
+                    }
                 }
             };
+            if !changes.is_empty() && !interim && matches!(changed, Rewritten::Not) {
+                self.leave_unclaimed();
+            }
             let mut framing = head.body.clone();
             let mut bytes = match changed {
                 Rewritten::Whole(first, body) => {
+                    let ends = head.close || head.body == Framing::UntilClose;
                     return match self.give((first, body), to, &mut way).await {
-                        Outcome::Complete if head.close => Outcome::CompleteAndClose,
+                        Outcome::Complete if ends => Outcome::CompleteAndClose,
                         outcome => outcome,
                     };
                 }
@@ -177,8 +184,9 @@ impl Carrier<'_> {
         if give(to, &mut head).await.is_err() {
             return Outcome::Caller;
         }
-        let ended = match way.begin().await {
-            Ok(()) => way.write(to, &mut body, |n| self.count(n)).await,
+        let whole = (body.len(), true);
+        let ended = match way.begin(!body.is_empty()).await {
+            Ok(()) => way.write(to, &mut body, whole, |n| self.count(n)).await,
             halted => halted,
         };
         match ended {
@@ -200,7 +208,7 @@ impl Carrier<'_> {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        if let Err(halt) = way.begin().await {
+        if let Err(halt) = way.begin(!framing.is_done()).await {
             return self.halted(halt, to).await;
         }
         while !framing.is_done() {
@@ -212,11 +220,10 @@ impl Carrier<'_> {
                     gone => Outcome::Callee(gone),
                 };
             }
-            let Ok(taken) = framing.advance(ahead) else {
+            let Ok(next) = way.next(&mut framing, ahead) else {
                 return Outcome::Foreign;
             };
-            let mut bytes = ahead.split_to(taken);
-            if let Err(halt) = way.write(to, &mut bytes, |n| self.count(n)).await {
+            if let Err(halt) = way.write(to, ahead, next, |n| self.count(n)).await {
                 return self.halted(halt, to).await;
             }
         }
@@ -230,6 +237,15 @@ impl Carrier<'_> {
             timer::sleep(Duration::from_millis(1)).await;
         }
         halt.into()
+    }
+
+    /// The fault found nothing to change: where it was the only one, none hit.
+    fn leave_unclaimed(&self) {
+        if self.decision.is_single() {
+            self.edge
+                .log
+                .update(self.slot, |exchange| exchange.fault = None);
+        }
     }
 
     fn count(&self, bytes: usize) {

@@ -13,27 +13,38 @@ pub(crate) enum Framing {
     UntilClose,
 }
 
-/// Where in a chunked body we are.
+/// Where in a chunked body we are (RFC 9112, section 7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
     /// In the line with the chunk's size.
-    Size { value: u64, in_extension: bool },
-    /// In its data, or the line end after them.
+    Size { value: u64, at: At },
+    /// In its data.
     Data { left: u64 },
-    /// In the trailers after the last chunk; the bytes of the current line so far.
-    Trailer { line: u64 },
+    /// In the line end behind its data; whether its CR has come.
+    DataEnd { cr: bool },
+    /// In a line of the trailers; whether it is empty so far, and whether its CR has come.
+    Trailer { empty: bool, cr: bool },
 }
 
-/// The body breaks the rules of its framing.
+/// Where in the line with a chunk's size we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    Start,
+    Digits,
+    /// In the blanks behind the digits.
+    Blank,
+    Extension,
+    /// The CR has come.
+    End,
+}
+
+/// The body breaks the rules of its framing, or bends them in a way that parties read differently.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
 impl Framing {
     pub(crate) fn chunked() -> Self {
-        Self::Chunked(Chunk::Size {
-            value: 0,
-            in_extension: false,
-        })
+        Self::Chunked(Chunk::START)
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -42,88 +53,126 @@ impl Framing {
 
     /// Takes note of bytes that come next and says how many of them belong to this body.
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        let mut taken = 0;
+        while taken < bytes.len() && !self.is_done() {
+            taken += self.run(&bytes[taken..])?.0;
+        }
+        Ok(taken)
+    }
+
+    /// Takes note of the next bytes that are all data or all framing, and says how many there are
+    /// and whether they are data.
+    pub(crate) fn run(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
         match self {
-            Self::Done => Ok(0),
-            Self::UntilClose => Ok(bytes.len()),
+            Self::Done => Ok((0, true)),
+            Self::UntilClose => Ok((bytes.len(), true)),
             Self::Length(left) => {
-                let taken = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
+                let taken = at_most(*left, bytes);
                 *left -= taken as u64;
                 if *left == 0 {
                     *self = Self::Done;
                 }
-                Ok(taken)
+                Ok((taken, true))
             }
             Self::Chunked(chunk) => {
+                if let Chunk::Data { left } = chunk {
+                    let taken = at_most(*left, bytes);
+                    *left -= taken as u64;
+                    if *left == 0 {
+                        *chunk = Chunk::DataEnd { cr: false };
+                    }
+                    return Ok((taken, true));
+                }
                 let mut taken = 0;
-                while taken < bytes.len() {
-                    let (n, ended) = chunk.step(&bytes[taken..])?;
-                    taken += n;
-                    if ended {
-                        *self = Self::Done;
+                for byte in bytes {
+                    taken += 1;
+                    match chunk.step(*byte)? {
+                        None => {
+                            *self = Self::Done;
+                            break;
+                        }
+                        Some(next) => *chunk = next,
+                    }
+                    if matches!(chunk, Chunk::Data { .. }) {
                         break;
                     }
                 }
-                Ok(taken)
+                Ok((taken, false))
             }
         }
     }
 }
 
+fn at_most(left: u64, bytes: &[u8]) -> usize {
+    usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len())
+}
+
 impl Chunk {
-    /// One step through at least one byte; the flag says that the whole body has ended.
-    fn step(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
-        match self {
-            Self::Data { left } => {
-                let taken = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
-                *left -= taken as u64;
-                if *left == 0 {
-                    *self = Self::Size {
-                        value: 0,
-                        in_extension: false,
-                    };
-                }
-                Ok((taken, false))
-            }
-            Self::Size {
-                value,
-                in_extension,
-            } => {
-                match bytes[0] {
-                    b'\n' if *value == 0 => *self = Self::Trailer { line: 0 },
-                    // The data, and the line end after them.
-                    b'\n' => {
-                        *self = Self::Data {
-                            left: value.checked_add(2).ok_or(Malformed)?,
-                        }
-                    }
-                    b'\r' | b' ' | b'\t' => {}
-                    b';' => *in_extension = true,
-                    _ if *in_extension => {}
-                    digit => {
-                        let digit = char::from(digit).to_digit(16).ok_or(Malformed)?;
-                        *value = value
-                            .checked_mul(16)
-                            .and_then(|v| v.checked_add(digit.into()))
-                            .ok_or(Malformed)?;
-                    }
-                }
-                Ok((1, false))
-            }
-            Self::Trailer { line } => {
-                let mut ended = false;
-                match bytes[0] {
-                    b'\n' if *line == 0 => ended = true,
-                    b'\n' => *line = 0,
-                    b'\r' => {}
-                    _ => *line += 1,
-                }
-                Ok((1, ended))
-            }
-        }
+    const START: Self = Self::Size {
+        value: 0,
+        at: At::Start,
+    };
+
+    /// Where a byte of the framing leads to; `None`: the whole body has ended.
+    fn step(&self, byte: u8) -> Result<Option<Self>, Malformed> {
+        Ok(Some(match (self, byte) {
+            (
+                Self::Size {
+                    value: 0,
+                    at: At::End,
+                },
+                b'\n',
+            ) => Self::Trailer {
+                empty: true,
+                cr: false,
+            },
+            (Self::Size { value, at: At::End }, b'\n') => Self::Data { left: *value },
+            (Self::Size { value, at }, byte) => Self::Size {
+                at: at.next(byte)?,
+                value: match char::from(byte).to_digit(16) {
+                    Some(digit) if matches!(at, At::Start | At::Digits) => value
+                        .checked_mul(16)
+                        .and_then(|value| value.checked_add(digit.into()))
+                        .ok_or(Malformed)?,
+                    _ => *value,
+                },
+            },
+            (Self::DataEnd { cr: false }, b'\r') => Self::DataEnd { cr: true },
+            (Self::DataEnd { cr: true }, b'\n') => Self::START,
+            (Self::Trailer { empty, cr: false }, b'\r') => Self::Trailer {
+                empty: *empty,
+                cr: true,
+            },
+            (
+                Self::Trailer {
+                    empty: true,
+                    cr: true,
+                },
+                b'\n',
+            ) => return Ok(None),
+            (Self::Trailer { cr: true, .. }, b'\n') => Self::Trailer {
+                empty: true,
+                cr: false,
+            },
+            (Self::Trailer { cr: false, .. }, byte) if byte != b'\n' => Self::Trailer {
+                empty: false,
+                cr: false,
+            },
+            _ => return Err(Malformed),
+        }))
+    }
+}
+
+impl At {
+    fn next(self, byte: u8) -> Result<Self, Malformed> {
+        Ok(match (self, byte) {
+            (Self::Start | Self::Digits, byte) if byte.is_ascii_hexdigit() => Self::Digits,
+            (Self::Digits | Self::Blank, b' ' | b'\t') => Self::Blank,
+            (Self::Digits | Self::Blank, b';') => Self::Extension,
+            (Self::Digits | Self::Blank | Self::Extension, b'\r') => Self::End,
+            (Self::Extension, byte) if byte != b'\n' => Self::Extension,
+            _ => return Err(Malformed),
+        })
     }
 }
 
@@ -133,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    const CHUNKED: &[u8] = b"4\r\nWiki\r\nA;ext=1\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n";
+    const CHUNKED: &[u8] = b"4\r\nWiki\r\nA ;ext=1\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n";
 
     proptest! {
         #[test]
@@ -155,12 +204,39 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_is_not_hexadecimal_is_malformed() {
-        assert_eq!(Framing::chunked().advance(b"xyz\r\n"), Err(Malformed));
-        assert_eq!(
-            Framing::chunked().advance(b"fffffffffffffffff\r\n"),
-            Err(Malformed)
-        );
+    fn data_is_told_from_framing() {
+        let (mut framing, mut at, mut data) = (Framing::chunked(), 0, Vec::new());
+        while !framing.is_done() {
+            let (n, is_data) = framing.run(&CHUNKED[at..]).unwrap();
+            assert!(n > 0);
+            if is_data {
+                data.extend_from_slice(&CHUNKED[at..at + n]);
+            }
+            at += n;
+        }
+        assert_eq!(data, b"Wiki0123456789");
+    }
+
+    #[test]
+    fn what_parties_may_read_differently_is_malformed() {
+        for wire in [
+            &b"xyz\r\n"[..],
+            b"fffffffffffffffff\r\n",
+            b"\r\n",
+            b"3\nabc\n0\n\n",
+            b"3 4\r\n",
+            b"3\rX",
+            b"3\r\nabcd\r\n",
+            b"3\r\nabc0\r\n\r\n",
+            b"3;a\nb\r\n",
+            b"0\r\nX: 1\n\n",
+            b"0\r\n\rX",
+            b"-1\r\n",
+            b"0x3\r\n",
+        ] {
+            let text = String::from_utf8_lossy(wire);
+            assert_eq!(Framing::chunked().advance(wire), Err(Malformed), "{text:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Between two exchanges: waits for the next request's head, and notices who closes meanwhile.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use bytes::BytesMut;
 
 use super::head::{self, RequestHead};
-use crate::wire::{Gone, Socket, Upstream, fill, give};
+use crate::connection::Conn;
+use crate::wire::{Gone, Socket, Upstream, fill, give, poll_read};
 
 /// What came next on a connection.
 pub(super) enum Next {
@@ -19,6 +23,7 @@ pub(super) enum Next {
 
 /// Waits for the next head.
 pub(super) async fn next(
+    conn: &Conn,
     client: &mut Socket,
     buffer: &mut BytesMut,
     upstream: &mut Option<Upstream>,
@@ -29,19 +34,21 @@ pub(super) async fn next(
             Err(head::NotHttp) => return Next::Foreign,
             Ok(None) => {}
         }
-        let from_callee = async {
-            match upstream.as_mut() {
-                Some(up) => fill(&mut up.socket, &mut up.ahead).await,
-                None => std::future::pending().await,
-            }
-        };
+        let from_callee = poll_fn(|cx| match upstream.as_mut() {
+            // In the dark, what the callee does is not told.
+            Some(up) if !conn.is_dark() => poll_read(cx, &mut up.socket, |_, bytes| {
+                up.ahead.extend_from_slice(bytes);
+            }),
+            _ => Poll::Pending,
+        });
         tokio::select! {
             biased;
-            more = fill(client, buffer) => {
-                if let Err(gone) = more {
-                    return Next::Caller(gone);
-                }
-            }
+            more = fill(client, buffer) => match more {
+                Ok(_) => {}
+                // It closed its direction in the middle of a word, which the callee is to have.
+                Err(Gone::Closed) if !buffer.is_empty() => return Next::Foreign,
+                Err(gone) => return Next::Caller(gone),
+            },
             more = from_callee => {
                 if let Err(gone) = more {
                     return Next::Callee(gone);

@@ -2,9 +2,11 @@
 
 mod answer;
 mod body;
+mod forward;
 pub(crate) mod head;
 mod idle;
 mod relay;
+mod treated;
 mod way;
 mod whole;
 

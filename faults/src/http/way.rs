@@ -3,16 +3,16 @@
 
 use std::time::Instant;
 
-use bytes::BytesMut;
-use tokio::io::AsyncWrite;
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::decision::Decision;
+use super::body::{Framing, Malformed};
+use crate::decision::{Decision, Side};
 use crate::dice::Dice;
 use crate::fault::Break;
-use crate::fault::flow::{Flow, Then};
+use crate::fault::flow::{Flow, Stop, Then};
 use crate::pace::{Next, Pace};
 use crate::tcp::corrupt;
-use crate::wire::give;
 
 /// Why nothing more is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +26,44 @@ pub(super) enum Halt {
 /// One direction of one exchange.
 pub(super) struct Way<'a> {
     decision: &'a Decision,
+    side: Side,
     /// `None`: the bytes pass as they are.
-    limits: Option<Box<(Flow, Pace, Dice)>>,
+    limits: Option<Box<Limits>>,
+}
+
+struct Limits {
+    pace: Pace,
+    corrupt: Dice,
+    slice: Dice,
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn new(decision: &'a Decision, flow: Option<&Flow>) -> Self {
-        let limited = |flow: &&Flow| {
-            !(flow.rates.is_empty()
-                && flow.slice.is_none()
-                && flow.stop.is_none()
-                && flow.corrupt == 0.0)
+    /// The way of an exchange; where it is not `treated`, bytes pass as they are.
+    pub(super) fn new(decision: &'a Decision, side: Side, treated: bool) -> Self {
+        let limited = |flow: &Flow| {
+            !flow.rates.is_empty()
+                || flow.slice.is_some()
+                || flow.stop.is_some()
+                || flow.corrupt > 0.0
         };
-        let limits = flow
-            .filter(limited)
-            .map(|flow| Box::new((flow.clone(), Pace::default(), decision.dice())));
-        Self { decision, limits }
+        let treatment = decision.treatment().filter(|_| treated);
+        let flow = treatment.map(|treatment| match side {
+            Side::Up => &treatment.up,
+            Side::Down => &treatment.down,
+        });
+        let limits = flow.filter(|flow| limited(flow)).map(|_| {
+            let (corrupt, slice) = decision.dice_of(side);
+            Box::new(Limits {
+                pace: Pace::default(),
+                corrupt,
+                slice,
+            })
+        });
+        Self {
+            decision,
+            side,
+            limits,
+        }
     }
 
     /// Whether bytes pass as they are.
@@ -49,68 +71,106 @@ impl<'a> Way<'a> {
         self.limits.is_none()
     }
 
-    /// Writes bytes of a body; `count` is told of what went.
+    /// How many of the bytes that come next in a body are to be written at once, and whether they
+    /// are its data: a limit is for these, and not for the sizes of chunks.
+    pub(super) fn next(
+        &self,
+        framing: &mut Framing,
+        bytes: &[u8],
+    ) -> Result<(usize, bool), Malformed> {
+        if self.is_plain() {
+            framing.advance(bytes).map(|n| (n, true))
+        } else {
+            framing.run(bytes)
+        }
+    }
+
+    /// Writes `n` bytes from the front of a buffer, which loses what went and nothing else, also
+    /// when this is given up; `count` is told of what goes.
     pub(super) async fn write<W: AsyncWrite + Unpin>(
         &mut self,
         to: &mut W,
-        bytes: &mut BytesMut,
+        buffer: &mut BytesMut,
+        (n, data): (usize, bool),
         count: impl Fn(usize),
     ) -> Result<(), Halt> {
-        let Some(limits) = &mut self.limits else {
-            count(bytes.len());
-            return give(to, bytes).await.map_err(|_| Halt::NoTaker);
+        let limits = self.limits.as_deref_mut().filter(|_| data);
+        let Some(limits) = limits else {
+            count(n);
+            return write_front(to, buffer, n).await;
         };
-        let (flow, pace, dice) = &mut **limits;
-        corrupt(bytes, flow.corrupt, dice);
-        while !bytes.is_empty() {
-            let now = Instant::now();
-            // What was lifted holds nothing back any more.
-            let next = if self.decision.is_lifted() {
-                Next::Go(bytes.len())
-            } else {
-                pace.next(flow, bytes.len(), now, dice)
-            };
-            match next {
+        let share = self.decision.now().flow(self.side).corrupt;
+        corrupt(&mut buffer[..n], share, &mut limits.corrupt);
+        let mut left = n;
+        while left > 0 {
+            let (now, effect) = (Instant::now(), self.decision.now());
+            let flow = effect.flow(self.side);
+            match limits.pace.next(flow, left, now, &mut limits.slice) {
                 Next::Go(n) => {
-                    let mut piece = bytes.split_to(n);
                     count(n);
-                    give(to, &mut piece).await.map_err(|_| Halt::NoTaker)?;
-                    pace.sent(flow, n, now);
+                    write_front(to, buffer, n).await?;
+                    left -= n;
+                    limits.pace.sent(flow, n, now);
                 }
-                Next::Wait(until) => {
-                    let _ = self.decision.hold_until(until).await;
-                }
-                Next::Stopped(then) => return Err(stop(self.decision, then).await),
+                Next::Wait(until) => self.decision.pause(until).await,
+                Next::Stopped(then) => return Err(stop(self.decision, self.side, then).await),
             }
-            if let (Some(then), false) = (pace.stopped(flow), self.decision.is_lifted()) {
-                return Err(stop(self.decision, then).await);
+            if let Some(then) = limits.pace.stopped(flow) {
+                return Err(stop(self.decision, self.side, then).await);
             }
         }
         Ok(())
     }
 
-    /// To be asked before a body begins: a limit of nothing holds without a byte.
-    pub(super) async fn begin(&mut self) -> Result<(), Halt> {
-        let Some(limits) = &mut self.limits else {
+    /// To be asked before a body begins: a limit of nothing holds without a byte. Where there is no
+    /// body at all, there is nothing that could be missing.
+    pub(super) async fn begin(&self, has_body: bool) -> Result<(), Halt> {
+        if self.is_plain() {
             return Ok(());
-        };
-        let (flow, pace, dice) = &mut **limits;
-        match pace.next(flow, 1, Instant::now(), dice) {
-            Next::Stopped(then) => Err(stop(self.decision, then).await),
-            Next::Go(_) | Next::Wait(_) => Ok(()),
+        }
+        match self.decision.now().flow(self.side).stop {
+            Some(Stop { after: 0, then }) => match then {
+                Then::Pause(_) => Ok(()),
+                Then::Silence if !has_body => Ok(()),
+                then => Err(stop(self.decision, self.side, then).await),
+            },
+            _ => Ok(()),
         }
     }
 }
 
+/// Writes so many bytes from the front of a buffer, and sees them off.
+pub(super) async fn write_front<W: AsyncWrite + Unpin>(
+    to: &mut W,
+    buffer: &mut BytesMut,
+    mut n: usize,
+) -> Result<(), Halt> {
+    while n > 0 {
+        match to.write(&buffer[..n]).await {
+            Ok(written) if written > 0 => {
+                buffer.advance(written);
+                n -= written;
+            }
+            _ => return Err(Halt::NoTaker),
+        }
+    }
+    to.flush().await.map_err(|_| Halt::NoTaker)
+}
+
 /// What a limit means for the connection.
-async fn stop(decision: &Decision, then: Then) -> Halt {
+async fn stop(decision: &Decision, side: Side, then: Then) -> Halt {
     match then {
         Then::Break(how) => Halt::Broken(how),
         // An answer that ends too early ends its connection.
         Then::HalfClose => Halt::Broken(Break::Close),
         // The rest is lost: when the fault ends, so does the connection.
         Then::Silence | Then::Pause(_) => {
-            decision.lifted().await;
+            let silent = |stop: &Stop| stop.then == Then::Silence;
+            decision
+                .until(None, |now| {
+                    !now.flow(side).stop.as_ref().is_some_and(silent)
+                })
+                .await;
             Halt::Broken(Break::Reset)
         }
     }

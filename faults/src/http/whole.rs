@@ -29,26 +29,13 @@ pub(super) async fn rewrite<R: AsyncRead + Unpin>(
     ahead: &mut BytesMut,
     rewrites: &[Arc<dyn Rewrite>],
 ) -> Result<Rewritten, Gone> {
-    let wants_body = rewrites.iter().any(|rewrite| rewrite.needs_body());
-    let mut framing = head.body.clone();
+    let mut wants_body = rewrites.iter().any(|rewrite| rewrite.needs_body());
     let mut end = head.len;
     if wants_body {
-        loop {
-            let Ok(taken) = framing.advance(&ahead[end..]) else {
-                return Ok(Rewritten::Not);
-            };
-            end += taken;
-            if framing.is_done() {
-                break;
-            }
-            if end - head.len > BODY_MAX {
-                return Ok(Rewritten::Not);
-            }
-            match fill(from, ahead).await {
-                Ok(_) => {}
-                Err(Gone::Closed) if head.body == Framing::UntilClose => break,
-                Err(gone) => return Err(gone),
-            }
+        match hold(head, from, ahead).await? {
+            Some(whole) => end = whole,
+            // Too long or broken: what needs no body can still be changed.
+            None => wants_body = false,
         }
     }
     let wire = &ahead[head.len..end];
@@ -57,10 +44,11 @@ pub(super) async fn rewrite<R: AsyncRead + Unpin>(
         _ => wire.to_vec(),
     };
     let mut message = parse(&ahead[..head.len], body);
+    message.bodiless = carrier.method == "HEAD" || matches!(head.status, 100..=199 | 204 | 304);
     let before = message.body.clone();
     let mut dice = carrier.decision.dice();
     let mut changed = false;
-    for rewrite in rewrites {
+    for rewrite in rewrites.iter().filter(|r| wants_body || !r.needs_body()) {
         changed |= rewrite.rewrite(&mut dice, &mut message);
     }
     if !changed {
@@ -85,6 +73,32 @@ pub(super) async fn rewrite<R: AsyncRead + Unpin>(
     }
     let _ = ahead.split_to(head.len);
     Ok(Rewritten::Head(head_bytes(&message)))
+}
+
+/// Reads an answer to its end, and gives that; `None` where it is too long or broken.
+async fn hold<R: AsyncRead + Unpin>(
+    head: &ResponseHead,
+    from: &mut R,
+    ahead: &mut BytesMut,
+) -> Result<Option<usize>, Gone> {
+    let (mut framing, mut end) = (head.body.clone(), head.len);
+    loop {
+        let Ok(taken) = framing.advance(&ahead[end..]) else {
+            return Ok(None);
+        };
+        end += taken;
+        if framing.is_done() {
+            return Ok(Some(end));
+        }
+        if end - head.len > BODY_MAX {
+            return Ok(None);
+        }
+        match fill(from, ahead).await {
+            Ok(_) => {}
+            Err(Gone::Closed) if head.body == Framing::UntilClose => return Ok(Some(end)),
+            Err(gone) => return Err(gone),
+        }
+    }
 }
 
 /// Reads an answer that nobody is to hear.
@@ -133,12 +147,12 @@ fn parse(head: &[u8], body: Vec<u8>) -> Message {
         first_line: lines.next().unwrap_or_default(),
         headers: lines.filter(|line| !line.is_empty()).collect(),
         body,
-        raw_body: None,
+        ..Message::default()
     }
 }
 
 /// The data of a complete chunked body.
-fn without_chunks(mut wire: &[u8]) -> Vec<u8> {
+pub(super) fn without_chunks(mut wire: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = wire.iter().position(|b| *b == b'\n') {
         let size = std::str::from_utf8(&wire[..end])

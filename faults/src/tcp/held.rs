@@ -47,14 +47,16 @@ pub(super) struct Held {
     ended: Option<Ended>,
     pace: Pace,
     dice: Dice,
+    /// The dice for corrupted bytes: which they are does not depend on how they are cut.
+    corrupt: Dice,
     alarm: Alarm,
     last_due: Option<Instant>,
     /// How the connection ends when a fault that threw bytes away is lifted.
     lost: Option<Break>,
     /// Whether the last piece fell to a loss.
     fell: bool,
-    /// Whether the first byte that a fault saw began a TLS handshake.
-    begins: Option<bool>,
+    /// Whether it began with a TLS handshake that is not to be answered.
+    stalls: bool,
     /// Since when it is on its way to break.
     breaking: Option<Instant>,
 }
@@ -66,12 +68,13 @@ impl Held {
             bytes: 0,
             ended: None,
             pace: Pace::default(),
+            corrupt: dice.apart(1),
             dice,
             alarm: Alarm::default(),
             last_due: None,
             lost: None,
             fell: false,
-            begins: None,
+            stalls: false,
             breaking: None,
         }
     }
@@ -79,6 +82,16 @@ impl Held {
     /// How the connection ends because bytes were thrown away by a fault that is no more.
     pub(super) fn loss(&self, flow: &Flow) -> Option<Break> {
         self.lost.filter(|_| !self.swallows(flow))
+    }
+
+    /// Whether bytes were thrown away that the other side waits for.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// How the source ended, if it did.
+    pub(super) fn source(&self) -> Option<Gone> {
+        self.ended.map(|ended| ended.gone)
     }
 
     /// Whether nothing is held and nothing is to be remembered.
@@ -149,17 +162,16 @@ impl Held {
     fn swallows_end(&self, flow: &Flow) -> bool {
         flow.mute.is_some_and(|mute| !mute.tells_end)
             || flow.stop.is_some_and(|stop| stop.then == Then::Silence)
-            || (flow.stall_tls && self.begins == Some(true))
+            || (flow.stall_tls && self.stalls)
     }
 
-    /// Takes bytes in, as late and as spoilt as the flow says.
-    pub(super) fn take(&mut self, flow: &Flow, bytes: &mut [u8]) {
+    /// Takes bytes in, as late and as spoilt as the flow says; `first`: nothing has come before.
+    pub(super) fn take(&mut self, flow: &Flow, bytes: &mut [u8], first: bool) {
         if bytes.is_empty() {
             return;
         }
-        let tls = self.begins.unwrap_or(bytes[0] == TLS_HANDSHAKE);
-        self.begins = Some(tls);
-        if tls && flow.stall_tls {
+        self.stalls |= first && flow.stall_tls && bytes[0] == TLS_HANDSHAKE;
+        if self.stalls && flow.stall_tls {
             self.lost = Some(Break::Reset);
             return;
         }
@@ -175,7 +187,7 @@ impl Held {
                 return;
             }
         }
-        corrupt(bytes, flow.corrupt, &mut self.dice);
+        corrupt(bytes, flow.corrupt, &mut self.corrupt);
         let now = Instant::now();
         let mut due = now + flow.delay(&mut self.dice);
         if !flow.delays.is_empty() {

@@ -45,8 +45,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// A line that begins with bytes that were read ahead.
-    pub(super) fn new(mut ahead: BytesMut, dice: Dice) -> Self {
+    /// A line that begins with bytes that were read ahead; faults are for these too.
+    pub(super) fn new(mut ahead: BytesMut, dice: Dice, flow: &Flow) -> Self {
         let mut line = Self {
             dice,
             held: None,
@@ -55,7 +55,7 @@ impl Line {
             pipe: None,
         };
         if !ahead.is_empty() {
-            line.held().take(&Flow::default(), &mut ahead);
+            line.held().take(flow, &mut ahead, true);
         }
         line
     }
@@ -64,6 +64,16 @@ impl Line {
         let dice = &self.dice;
         self.held
             .get_or_insert_with(|| Box::new(Held::new(dice.clone())))
+    }
+
+    /// Whether bytes were thrown away that the other side waits for.
+    pub(super) fn has_lost(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.has_lost())
+    }
+
+    /// How the source ended, where that has not been passed on.
+    pub(super) fn source(&self) -> Option<Gone> {
+        self.held.as_ref()?.source()
     }
 
     /// What holds has changed; gives how the connection ends by it, if it does.
@@ -127,7 +137,7 @@ impl Line {
             let mut changes = false;
             let read = poll_read(cx, from, |cx, bytes| {
                 changes = came(bytes.len(), bytes);
-                self.begun = true;
+                let first = !std::mem::replace(&mut self.begun, true);
                 self.full_reads = if bytes.len() == READ_MAX {
                     self.full_reads + 1
                 } else {
@@ -148,7 +158,7 @@ impl Line {
                     }
                 }
                 if written < bytes.len() {
-                    self.held().take(flow, &mut bytes[written..]);
+                    self.held().take(flow, &mut bytes[written..], first);
                 }
             });
             match ready!(read) {

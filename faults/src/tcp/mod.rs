@@ -12,11 +12,11 @@ use bytes::BytesMut;
 
 use crate::connection::Conn;
 use crate::fault::{Answer, Break};
-use crate::observe::Ended;
+use crate::observe::{Ended, Slot};
 use crate::wire::{Begun, Socket, poll_read};
 
+use self::tunnel::Tunnel;
 pub(crate) use held::corrupt;
-pub(crate) use tunnel::Tunnel;
 
 /// Serves one connection of a caller on an edge that does not speak HTTP. The whole connection is
 /// one exchange.
@@ -25,11 +25,8 @@ pub(crate) async fn serve(
     client: &mut Socket,
     mut begun: Option<Box<Begun>>,
 ) -> Ended {
-    conn.becomes_bytes();
     let edge = &conn.edge;
-    if let Some(begun) = &begun {
-        conn.caller_sent(begun.first.len(), &begun.first);
-    }
+    conn.becomes_bytes(begun.as_ref().map_or(&[], |begun| &begun.first));
     let (treatment, fault) = conn.treatment();
     let slot = Some(edge.begin(conn.number, "connection", None, fault));
     let mut withheld = Ok(());
@@ -40,14 +37,26 @@ pub(crate) async fn serve(
     let ended = if let Err((ended, how)) = withheld {
         client.end(how).await;
         ended
-    } else if let Some(tunnel) = Tunnel::new(conn, client, begun, slot).await {
+    } else {
+        pass(conn, client, begun, slot).await
+    };
+    edge.finish(slot, ended);
+    ended
+}
+
+/// Passes everything as it is, but for what is done to bytes.
+pub(crate) async fn pass(
+    conn: &Conn,
+    client: &mut Socket,
+    begun: Option<Box<Begun>>,
+    slot: Slot,
+) -> Ended {
+    if let Some(tunnel) = Tunnel::new(conn, &mut *client, begun, slot).await {
         tunnel.run().await
     } else {
         client.reset_on_close();
         Ended::Callee
-    };
-    edge.finish(slot, ended);
-    ended
+    }
 }
 
 /// While a fault says that the callee is not contacted, it is not; an `Err` is how the connection

@@ -12,7 +12,7 @@ use crate::fault::flow::{Flow, Mute, Stop, Then};
 use crate::fault::{Answer, Break, Treatment};
 use crate::observe::{Ended, Slot};
 use crate::timer;
-use crate::wire::{Begun, Socket};
+use crate::wire::{Begun, Gone, Socket};
 
 /// A relayed connection of bytes. A direction that its source closes is closed on the other side
 /// too; a reset is a reset there.
@@ -65,13 +65,12 @@ impl<'a> Tunnel<'a> {
         begun: Option<Box<Begun>>,
         slot: Slot,
     ) -> Option<Self> {
-        conn.becomes_bytes();
         let edge = &conn.edge;
         let dice =
             |direction: &str| Dice::of(edge.seed, &edge.name, direction, u64::from(conn.number));
         let Begun { first, upstream } = begun.map(|begun| *begun).unwrap_or_default();
+        conn.becomes_bytes(&first);
         let ahead = first.len() as u64;
-        let (up, dice_down) = (Line::new(first, dice("up")), dice("down"));
         let elsewhere = conn.treatment().0.and_then(|t| t.request.to);
         let upstream = match (elsewhere, upstream) {
             (Some(to), _) => {
@@ -86,18 +85,21 @@ impl<'a> Tunnel<'a> {
             exchange.bytes_up += ahead;
         });
         edge.came_down(upstream.ahead.len());
+        let treatment = conn.treatment().0;
+        let flows = treatment.as_deref().map(flows_of).map(Arc::new);
+        let flows = flows.unwrap_or_else(untouched);
         Some(Self {
             conn,
             client,
             upstream: upstream.socket,
-            up,
-            down: Line::new(upstream.ahead, dice_down),
+            up: Line::new(first, dice("up"), &flows.0),
+            down: Line::new(upstream.ahead, dice("down"), &flows.1),
             up_ended: false,
             down_ended: false,
             first: None,
             slot,
-            treatment: None,
-            flows: untouched(),
+            treatment,
+            flows,
         })
     }
 
@@ -129,11 +131,13 @@ impl<'a> Tunnel<'a> {
         let log = &conn.edge.log;
         // Where nothing can hit, nobody has to see the bytes.
         let free = !conn.edge.has_rules();
+        let mut changes = false;
         if !self.up_ended {
             let mut came = |n: usize, bytes: &[u8]| {
                 conn.moves();
                 log.update(slot, |exchange| exchange.bytes_up += n as u64);
-                conn.caller_sent(n, bytes)
+                changes |= conn.caller_sent(n, bytes);
+                changes
             };
             let sockets = (&mut *self.client, &mut self.upstream);
             let flow = (&flows.0, free);
@@ -150,7 +154,8 @@ impl<'a> Tunnel<'a> {
                 }
             }
         }
-        if !self.down_ended {
+        // What the caller has just set off is for the answer to it; this is asked again at once.
+        if !self.down_ended && !changes {
             let mut went = |n: usize| {
                 conn.moves();
                 let now = conn.edge.clock.now();
@@ -178,7 +183,22 @@ impl<'a> Tunnel<'a> {
                 }
             }
         }
-        Poll::Pending
+        match self.caller_left() {
+            Some(gone) => Poll::Ready(Err((Ended::Caller, gone.into()))),
+            None => Poll::Pending,
+        }
+    }
+
+    /// How the caller went away, where it cannot be told by passing that on: it waited for what is
+    /// lost.
+    fn caller_left(&self) -> Option<Gone> {
+        let lost = self.up.has_lost() || self.down.has_lost();
+        let mute = self.flows.0.mute.is_some() && self.flows.1.mute.is_some();
+        let gone = match self.first {
+            Some(Ended::Caller) => Some(Gone::Closed),
+            _ => self.up.source(),
+        };
+        gone.filter(|_| lost || mute)
     }
 
     fn up_ends(&mut self, first: Ended) {

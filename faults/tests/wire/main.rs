@@ -7,8 +7,10 @@
     reason = "a test stops at the first surprise"
 )]
 
-mod bytes_on_tcp;
-mod decisions;
-mod each_fault;
+mod callee;
+mod client;
+mod each;
+mod protocols;
+mod select;
 mod stage;
 mod untouched;

@@ -1,20 +1,44 @@
-//! A stage for the tests: a callee that answers by a script, a proxy before it, a raw client.
+//! A stage for the tests: a callee, a proxy before it, and faults as a suite would write them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shaketable_faults::observe::{Clock, Seen};
 use shaketable_faults::plane::{Plane, Proxy, Settings};
-use shaketable_faults::which::Which;
 use shaketable_faults::{Protocol, Rule, fault};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::callee::callee;
+use super::client::{End, until_end};
 
 /// Nothing in these tests takes longer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) const ANYWHERE: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+pub(crate) const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+/// The head of [`HELLO`].
+pub(crate) const HELLO_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+pub(crate) const GET: &[u8] = b"GET /stock/A1 HTTP/1.1\r\nHost: x\r\n\r\n";
+pub(crate) const POST: &[u8] = b"POST /r HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody";
+
+/// What an edge can be declared to speak: the same bytes may be HTTP or just bytes.
+pub(crate) const EVERY_PROTOCOL: [Protocol; 3] = [Protocol::Auto, Protocol::Http, Protocol::Tcp];
+
+/// A part of a rule as a suite would write it.
+pub(crate) fn part<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+/// Milliseconds.
+pub(crate) const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
 
 pub(crate) struct Stage {
     pub(crate) plane: Plane,
@@ -23,41 +47,8 @@ pub(crate) struct Stage {
     pub(crate) served: Arc<AtomicUsize>,
 }
 
-pub(crate) const ANYWHERE: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
-
-/// A callee that answers every request head on a connection with the same bytes.
-pub(crate) async fn callee(answer: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind(SocketAddr::from(ANYWHERE)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let served = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&served);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let count = Arc::clone(&count);
-            tokio::spawn(async move {
-                let mut seen = Vec::new();
-                loop {
-                    while let Some(end) = seen.windows(4).position(|w| w == b"\r\n\r\n") {
-                        seen.drain(..end + 4);
-                        count.fetch_add(1, Ordering::SeqCst);
-                        if stream.write_all(answer).await.is_err() {
-                            return;
-                        }
-                    }
-                    if !matches!(stream.read_buf(&mut seen).await, Ok(n) if n > 0) {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    (address, served)
-}
-
-pub(crate) const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-pub(crate) const GET: &[u8] = b"GET /stock/A1 HTTP/1.1\r\nHost: x\r\n\r\n";
-
 impl Stage {
+    /// Before a callee that gives this answer to every request.
     pub(crate) async fn new(answer: &'static [u8], protocol: Protocol) -> Self {
         let (address, served) = callee(answer).await;
         let mut stage = Self::before(address, protocol).await;
@@ -79,29 +70,62 @@ impl Stage {
         }
     }
 
-    /// Injects a fault as a suite would write it.
+    /// Injects a fault as a suite would write it; gives its number.
     pub(crate) async fn inject(&self, kind: &str, value: Value) -> u32 {
-        self.inject_rule(kind, value, Which::default(), 1.0).await
+        self.rule(kind, value).inject().await
     }
 
-    pub(crate) async fn inject_rule(
-        &self,
-        kind: &str,
-        value: Value,
-        which: Which,
-        probability: f64,
-    ) -> u32 {
-        let fault = (fault::find(kind).unwrap().build)(&value).unwrap();
-        let rule = Rule {
-            which,
-            probability,
-            ..Rule::new(kind, fault)
-        };
-        self.proxy.inject(rule).await.unwrap().0
+    /// A fault to be injected, with what else is set for it.
+    pub(crate) fn rule(&self, kind: &str, value: Value) -> Injection<'_> {
+        Injection {
+            proxy: &self.proxy,
+            rule: Rule::new(kind, built(kind, value)),
+        }
+    }
+
+    pub(crate) async fn lift(&self, fault: u32) {
+        self.proxy.lift(fault).await.unwrap();
+    }
+
+    /// Changes what a fault does.
+    pub(crate) async fn change(&self, fault: u32, kind: &str, value: Value) {
+        let known = self
+            .proxy
+            .change(fault, built(kind, value), 1.0, None)
+            .await;
+        assert!(known.unwrap());
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.proxy.address()).await.unwrap()
+        let stream = TcpStream::connect(self.proxy.address()).await.unwrap();
+        let _ = stream.set_nodelay(true);
+        stream
+    }
+
+    /// Connects, asks, and gives what comes to the end. A reset can be quicker than the connecting.
+    pub(crate) async fn connect_and_ask(&self, request: &[u8]) -> (Vec<u8>, End) {
+        match TcpStream::connect(self.proxy.address()).await {
+            Ok(mut stream) => {
+                let _ = stream.write_all(request).await;
+                until_end(&mut stream).await
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+                (Vec::new(), End::Rst)
+            }
+        }
+    }
+
+    /// As [`Self::connect_and_ask`], with the end of the caller's direction behind the request.
+    pub(crate) async fn connect_and_close(&self, request: &[u8]) -> (Vec<u8>, End) {
+        match TcpStream::connect(self.proxy.address()).await {
+            Ok(mut stream) => {
+                let _ = stream.write_all(request).await;
+                let _ = stream.shutdown().await;
+                until_end(&mut stream).await
+            }
+            Err(_) => (Vec::new(), End::Rst),
+        }
     }
 
     pub(crate) fn served(&self) -> usize {
@@ -120,32 +144,75 @@ impl Stage {
                 tokio::time::Instant::now() < deadline,
                 "never seen: {seen:?}"
             );
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(ms(2)).await;
         }
+    }
+
+    /// Waits until so many exchanges have ended.
+    pub(crate) async fn ended(&self, exchanges: usize) -> Seen {
+        self.seen(|seen| seen.exchanges.iter().filter(|e| e.end.is_some()).count() >= exchanges)
+            .await
+    }
+
+    /// Waits until so many connections have been accepted.
+    pub(crate) async fn accepted(&self, connections: usize) -> Seen {
+        self.seen(|seen| seen.connections.len() >= connections)
+            .await
     }
 }
 
-/// Reads so many bytes.
-pub(crate) async fn read(stream: &mut TcpStream, bytes: usize) -> Vec<u8> {
-    let mut buffer = vec![0; bytes];
-    tokio::time::timeout(PATIENCE, stream.read_exact(&mut buffer))
-        .await
-        .expect("in time")
-        .unwrap();
-    buffer
+fn built(kind: &str, value: Value) -> Arc<dyn fault::Fault> {
+    (fault::find(kind).unwrap().build)(&value).unwrap()
 }
 
-/// Reads until the other side closes; `Err` when it resets.
-pub(crate) async fn read_to_end(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
-    let mut buffer = Vec::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut buffer))
-        .await
-        .expect("in time")?;
-    Ok(buffer)
+/// A fault that is not yet in force.
+#[must_use = "it does nothing until it is injected"]
+pub(crate) struct Injection<'a> {
+    proxy: &'a Proxy,
+    rule: Rule,
 }
 
-/// Asks once and gives the whole of an answer of this length.
-pub(crate) async fn ask(stream: &mut TcpStream, request: &[u8], answer: usize) -> Vec<u8> {
-    stream.write_all(request).await.unwrap();
-    read(stream, answer).await
+impl Injection<'_> {
+    pub(crate) fn which(mut self, which: Value) -> Self {
+        self.rule.which = part(which);
+        self
+    }
+
+    pub(crate) fn times(mut self, times: Value) -> Self {
+        self.rule.times = part(times);
+        self
+    }
+
+    pub(crate) fn probability(mut self, probability: f64) -> Self {
+        self.rule.probability = probability;
+        self
+    }
+
+    /// Where it sends requests, if it is such a fault.
+    pub(crate) fn to(mut self, address: SocketAddr) -> Self {
+        self.rule.redirect = Some(address);
+        self
+    }
+
+    /// From so late.
+    pub(crate) fn after(mut self, after: Duration) -> Self {
+        self.rule.schedule.after = after;
+        self
+    }
+
+    /// For so long.
+    pub(crate) fn lasts(mut self, lasts: Duration) -> Self {
+        self.rule.schedule.lasts = Some(lasts);
+        self
+    }
+
+    /// Comes and goes like this.
+    pub(crate) fn shape(mut self, shape: Value) -> Self {
+        self.rule.schedule.shape = part(shape);
+        self
+    }
+
+    pub(crate) async fn inject(self) -> u32 {
+        self.proxy.inject(self.rule).await.unwrap().0
+    }
 }
