@@ -18,7 +18,7 @@ use crate::http::{self, head};
 use crate::observe::Ended;
 use crate::tcp;
 use crate::timer::{self, Alarm};
-use crate::tls::FromCaller;
+use crate::tls::meet;
 use crate::which::Age;
 use crate::wire::{Begun, Gone, Socket, fill};
 
@@ -274,18 +274,29 @@ impl Conn {
 
     /// Whether nothing gets through either way.
     pub(crate) fn is_dark(&self) -> bool {
-        self.edge.has_rules()
-            && self
-                .treatment()
-                .0
-                .is_some_and(|treatment| treatment.connection.dark)
+        self.is_treated(|treatment| treatment.connection.dark)
     }
 
     /// Waits until nothing gets through any more, or until it does again.
     pub(crate) async fn until_dark(&self, dark: bool) {
+        self.until_treated(|treatment| treatment.connection.dark, dark)
+            .await;
+    }
+
+    /// Waits until TLS handshakes get no answer any more, or until they do again.
+    pub(crate) async fn until_handshakes_stall(&self, stall: bool) {
+        let stalls = |treatment: &Treatment| treatment.connection.dark || treatment.up.stall_tls;
+        self.until_treated(stalls, stall).await;
+    }
+
+    fn is_treated(&self, so: impl Fn(&Treatment) -> bool) -> bool {
+        self.edge.has_rules() && self.treatment().0.is_some_and(|treatment| so(&treatment))
+    }
+
+    async fn until_treated(&self, so: impl Fn(&Treatment) -> bool, wanted: bool) {
         // Whatever changes on the edge wakes this task.
         poll_fn(|_| {
-            if self.is_dark() == dark {
+            if self.is_treated(&so) == wanted {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -411,7 +422,7 @@ pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr)
 
 async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
     if let Some(tls) = conn.edge.tls.from_caller.get()
-        && let Err(ended) = Box::pin(secure(conn, client, tls)).await
+        && let Err(ended) = Box::pin(meet(conn, client, tls, &mut BytesMut::new())).await
     {
         return ended;
     }
@@ -430,19 +441,6 @@ async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
             }
         },
     }
-}
-
-/// Meets a caller that speaks TLS; an `Err` is how its connection ended without any.
-async fn secure(conn: &Conn, client: &mut Socket, tls: &FromCaller) -> Result<(), Ended> {
-    let Err(failed) = tls.accept(client, &mut BytesMut::new()).await else {
-        return Ok(());
-    };
-    conn.edge.troubles.note(failed.why);
-    match failed.gone {
-        Some(Gone::Reset) => client.reset_on_close(),
-        _ => client.close_gently().await,
-    }
-    Err(Ended::Caller)
 }
 
 /// How long an `auto` edge waits for the caller's first bytes before it connects to the callee,
