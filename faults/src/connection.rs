@@ -16,6 +16,7 @@ use crate::edge::{Active, Edge, Key, Lot, Protocol, Rule, lock};
 use crate::fault::{Break, Cap, Level, OfConnection, Treatment};
 use crate::http::{self, head};
 use crate::observe::Ended;
+use crate::switchboard::Guest;
 use crate::tcp;
 use crate::timer::{self, Alarm};
 use crate::tls::meet;
@@ -38,6 +39,8 @@ pub(crate) struct Conn {
     busy: AtomicBool,
     /// When a byte last moved.
     moved: AtomicU64,
+    /// What it brings where it came by a forward proxy.
+    pub(crate) guest: Option<Box<Guest>>,
     fate: Mutex<Fate>,
 }
 
@@ -103,7 +106,7 @@ impl Pattern {
 const IDLE: Duration = Duration::from_millis(50);
 
 impl Conn {
-    fn new(edge: Arc<Edge>, peer: IpAddr) -> Self {
+    fn new(edge: Arc<Edge>, peer: IpAddr, guest: Option<Box<Guest>>) -> Self {
         let now = edge.clock.now();
         Self {
             number: edge.enter(now),
@@ -114,6 +117,7 @@ impl Conn {
             sent: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             moved: AtomicU64::new(now),
+            guest,
             fate: Mutex::default(),
         }
     }
@@ -265,6 +269,11 @@ impl Conn {
         self.moved.store(self.edge.clock.now(), Ordering::Relaxed);
     }
 
+    /// The guest that brings requests of a forward proxy, where this is one.
+    pub(crate) fn requesting_guest(&self) -> Option<&Guest> {
+        self.guest.as_deref().filter(|guest| guest.has_requests())
+    }
+
     /// Says whether an HTTP exchange is under way.
     pub(crate) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
@@ -390,15 +399,25 @@ impl Guard {
 
 /// Serves a caller's connection until it ends.
 pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr) {
-    let mut client = Socket::plain(client);
-    let conn = Conn::new(edge, peer);
+    visit(edge, &mut Socket::plain(client), peer, None).await;
+}
+
+/// Serves a caller's connection as long as it concerns this edge. Where it goes on to another, that
+/// is what it has sent meanwhile; else it has ended.
+pub(crate) async fn visit(
+    edge: Arc<Edge>,
+    client: &mut Socket,
+    peer: IpAddr,
+    guest: Option<Box<Guest>>,
+) -> Option<BytesMut> {
+    let conn = Conn::new(edge, peer, guest);
     let mut guard = Guard {
         alarm: Alarm::default(),
         served: false,
         listens: false,
     };
     let (ended, how) = {
-        let mut relay = pin!(serve(&conn, &mut client));
+        let mut relay = pin!(serve(&conn, &mut *client));
         poll_fn(|cx| match guard.poll(cx, &conn) {
             May::End(how) => Poll::Ready((Ended::Fault, Some(how))),
             May::Wait => Poll::Pending,
@@ -418,28 +437,48 @@ pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr)
     }
     edge.log
         .close_connection(conn.number, edge.clock.now(), ended);
+    // Who was never let in has not left for anywhere.
+    conn.guest.filter(|_| how.is_none())?.leaves()
 }
 
 async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
-    if let Some(tls) = conn.edge.tls.from_caller.get()
-        && let Err(ended) = Box::pin(meet(conn, client, tls, &mut BytesMut::new())).await
-    {
-        return ended;
+    let mut begun = None;
+    if let Some(guest) = &conn.guest {
+        let first = match Box::pin(guest.let_in(conn, client)).await {
+            Ok(first) => first,
+            Err(ended) => return ended,
+        };
+        let came = begun.insert(Box::<Begun>::default());
+        came.first = first;
+        if guest.has_requests() {
+            return Box::pin(http::serve(conn, client, begun)).await;
+        }
+    }
+    if let Some(tls) = conn.edge.tls.from_caller.get() {
+        let mut nothing = BytesMut::new();
+        let first = begun
+            .as_mut()
+            .map_or(&mut nothing, |begun| &mut begun.first);
+        if let Err(ended) = Box::pin(meet(conn, client, tls, first)).await {
+            return ended;
+        }
     }
     match conn.edge.protocol() {
-        Protocol::Http => Box::pin(http::serve(conn, client, None)).await,
-        Protocol::Tcp => tcp::serve(conn, client, None).await,
-        Protocol::Auto => match Box::pin(listen_in(conn, client)).await {
-            Spoken::Http(begun) => Box::pin(http::serve(conn, client, Some(begun))).await,
-            Spoken::Bytes(begun) => tcp::serve(conn, client, Some(begun)).await,
-            Spoken::Nothing(begun) => tcp::pass(conn, client, Some(begun), None).await,
-            Spoken::Left(begun) => {
-                if let Some(upstream) = begun.upstream {
-                    upstream.socket.reset_on_close();
+        Protocol::Http => Box::pin(http::serve(conn, client, begun)).await,
+        Protocol::Tcp => tcp::serve(conn, client, begun).await,
+        Protocol::Auto => {
+            match Box::pin(listen_in(conn, client, begun.unwrap_or_default())).await {
+                Spoken::Http(begun) => Box::pin(http::serve(conn, client, Some(begun))).await,
+                Spoken::Bytes(begun) => tcp::serve(conn, client, Some(begun)).await,
+                Spoken::Nothing(begun) => tcp::pass(conn, client, Some(begun), None).await,
+                Spoken::Left(begun) => {
+                    if let Some(upstream) = begun.upstream {
+                        upstream.socket.reset_on_close();
+                    }
+                    Ended::Caller
                 }
-                Ended::Caller
             }
-        },
+        }
     }
 }
 
@@ -459,8 +498,7 @@ enum Spoken {
 }
 
 /// Finds out whether a connection speaks HTTP.
-async fn listen_in(conn: &Conn, client: &mut Socket) -> Spoken {
-    let mut begun = Box::<Begun>::default();
+async fn listen_in(conn: &Conn, client: &mut Socket, mut begun: Box<Begun>) -> Spoken {
     loop {
         match head::looks_like_http(&begun.first) {
             Some(true) => return Spoken::Http(begun),
