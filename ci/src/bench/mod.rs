@@ -31,11 +31,12 @@ mod tools;
 mod wrk;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use calm::Calm;
 use error::{BenchError, Doing};
+use ours::Ours;
 use peers::{LineUp, Peer};
 use rows::{About, ROWS, syscalls};
 
@@ -72,6 +73,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PROGRAM")]
     ours: Option<PathBuf>,
 }
+
+/// Another build of ours, in tables.
+const BEFORE: &str = "before";
 
 /// What every row and peer needs to know.
 #[derive(Debug)]
@@ -130,9 +134,9 @@ pub(crate) fn install_peers() {
 pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     check_names(&options.only)?;
     install_peers();
-    let ours = match &options.ours {
-        Some(program) => program.clone(),
-        None => ours::build()?,
+    let (ours, version) = match &options.ours {
+        Some(program) => (program.clone(), program.display().to_string()),
+        None => (ours::build()?, ours::version()),
     };
     let dir = tempfile::Builder::new()
         .prefix("shaketable-bench-")
@@ -141,10 +145,13 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     process::end_on_signal(dir.path().to_owned())?;
     let bench = Bench::new(options, dir.path().to_owned())?;
     // A build in the meantime shall not change what is measured.
-    let ours = copy(&ours, &bench, "ours")?;
-    let before = options.before.as_ref();
-    let before = before.map(|program| copy(program, &bench, "before"));
-    let LineUp { peers, left_out } = peers::line_up(ours, before.transpose()?, &options.peers)?;
+    let ours = copy(&ours, &bench, ours::NAME)?;
+    let mut builds = vec![Ours::new(ours::NAME, version, ours)];
+    if let Some(before) = &options.before {
+        let copied = copy(before, &bench, BEFORE)?;
+        builds.push(Ours::new(BEFORE, before.display().to_string(), copied));
+    }
+    let LineUp { peers, left_out } = peers::line_up(builds, &options.peers)?;
 
     say(&machine::describe());
     for peer in &peers {
@@ -203,7 +210,7 @@ fn check_names(only: &[String]) -> Result<(), BenchError> {
     }
 }
 
-fn copy(program: &PathBuf, bench: &Bench, name: &str) -> Result<PathBuf, BenchError> {
+fn copy(program: &Path, bench: &Bench, name: &str) -> Result<PathBuf, BenchError> {
     let to = bench.dir.join(name);
     std::fs::copy(program, &to).doing(format!("copy {}", program.display()))?;
     Ok(to)

@@ -45,7 +45,7 @@ pub(crate) fn count(bench: &Bench, peers: &[Box<dyn Peer>]) -> Result<String, Be
                     head.push(name);
                     columns.push(counts);
                 }
-                Err(why) => tell(&format!("  {name} is left out: {why}")),
+                Err(why) => tell(&format!("  {name} is left out: failed to {why}")),
             }
         }
     }
