@@ -2,6 +2,7 @@
 //! that carries it as long as that lets it.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use crate::dice::Dice;
-use crate::edge::{Active, Edge, Protocol, lock};
+use crate::edge::{Active, Edge, Key, Lot, Protocol, lock};
 use crate::fault::{Break, Cap, Level, OfConnection, Treatment};
 use crate::http::{self, head};
 use crate::observe::Ended;
@@ -25,6 +25,8 @@ use crate::wire::{Begun, Socket, fill};
 pub(crate) struct Conn {
     pub(crate) edge: Arc<Edge>,
     pub(crate) number: u32,
+    /// Who made it.
+    pub(crate) peer: IpAddr,
     opened: Instant,
     /// Whether its bytes are not read as HTTP, so that faults hit it as a whole.
     bytes: AtomicBool,
@@ -51,7 +53,8 @@ struct Fate {
 #[derive(Debug)]
 struct Drawn {
     number: u32,
-    dice: Option<Dice>,
+    /// `None`: its count spares it.
+    lot: Option<Lot>,
     since: Instant,
     /// The pattern that it waits for, and how much of it has come by.
     waits: Option<Box<Pattern>>,
@@ -82,10 +85,11 @@ impl Pattern {
 const IDLE: Duration = Duration::from_millis(50);
 
 impl Conn {
-    fn new(edge: Arc<Edge>) -> Self {
+    fn new(edge: Arc<Edge>, peer: IpAddr) -> Self {
         Self {
             number: edge.enter(edge.clock.now()),
             edge,
+            peer,
             opened: Instant::now(),
             bytes: AtomicBool::new(false),
             sent: AtomicU64::new(0),
@@ -133,9 +137,14 @@ impl Conn {
                 continue;
             };
             let drawn = &fate.drawn[at];
-            if let (Some(dice), None) = (&drawn.dice, &drawn.waits) {
+            if let (Some(lot), None) = (&drawn.lot, &drawn.waits)
+                && lot.hits(active)
+            {
                 let treatment = treatment.get_or_insert_default();
-                active.rule.fault.treat(&mut dice.clone(), treatment);
+                active.rule.fault.treat(&mut lot.dice.clone(), treatment);
+                if active.rule.redirect.is_some() {
+                    treatment.request.to = active.rule.redirect;
+                }
                 if let Some((after, _)) = &mut treatment.connection.ends {
                     // Counted from the accept, so that one clock serves all faults.
                     *after += drawn.since.saturating_duration_since(self.opened);
@@ -158,6 +167,7 @@ impl Conn {
         let facts = ConnectionFacts {
             older: self.opened < active.since,
             sent: self.sent.load(Ordering::Relaxed),
+            peer: self.peer,
         };
         let waits = match active.rule.which.holds_for_bytes(facts) {
             Holds::No => return None,
@@ -169,7 +179,7 @@ impl Conn {
         };
         drawn.push(Drawn {
             number: active.number,
-            dice: active.draw(&self.edge, u64::from(self.number)),
+            lot: active.draw(&self.edge, Key::Connection(self.number)),
             since: self.opened.max(active.since),
             waits,
         });
@@ -295,9 +305,9 @@ impl Guard {
 }
 
 /// Serves a caller's connection until it ends.
-pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream) {
+pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr) {
     let mut client = Socket::plain(client);
-    let conn = Conn::new(edge);
+    let conn = Conn::new(edge, peer);
     let mut guard = Guard {
         alarm: Alarm::default(),
         served: false,

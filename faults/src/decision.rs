@@ -43,6 +43,9 @@ impl Decision {
             })
         });
         active.rule.fault.treat(&mut dice, &mut hit.treatment);
+        if active.rule.redirect.is_some() {
+            hit.treatment.request.to = active.rule.redirect;
+        }
         hit.lifted.push(active.lifted.clone());
     }
 

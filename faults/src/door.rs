@@ -13,6 +13,9 @@ use tokio::net::TcpListener;
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: i32 = 4096;
 
+/// How long somebody on this machine may take to accept a connection.
+const ANSWER_MAX: Duration = Duration::from_millis(200);
+
 /// A port, and the socket that keeps it.
 #[derive(Debug)]
 pub(crate) struct Door {
@@ -33,12 +36,27 @@ fn bound(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// An error where somebody has the address already: sharing it with a stranger who also allows it
+/// would split the traffic.
+fn nobody_listens(address: SocketAddr) -> io::Result<()> {
+    match std::net::TcpListener::bind(address) {
+        // Connections that an earlier proxy has closed keep the address for a minute, and are nobody.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !answers(address) => Ok(()),
+        bound => bound.map(drop),
+    }
+}
+
+/// Whether somebody takes connections there. A connection that met itself is nobody.
+fn answers(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, ANSWER_MAX)
+        .is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
+}
+
 impl Door {
     /// Takes the address; port 0 is replaced by a free one.
     pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
         if address.port() != 0 {
-            // Sharing a port with a stranger who also allows it would split the traffic.
-            std::net::TcpListener::bind(address)?;
+            nobody_listens(address)?;
         }
         let keeper = bound(address)?;
         let address = keeper.local_addr()?.as_socket().unwrap_or(address);
@@ -85,4 +103,49 @@ impl Door {
 pub(crate) struct FullDoor {
     _socket: Socket,
     _waiting: Vec<TcpStream>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    /// A door at a fixed address through which somebody has gone, and which was closed on them.
+    fn used_once() -> io::Result<SocketAddr> {
+        let address = Door::new(SocketAddr::from(([127, 0, 0, 5], 0)))?.address();
+        let door = Door::new(address)?;
+        let listener: std::net::TcpListener = {
+            let socket = bound(address)?;
+            socket.listen(BACKLOG)?;
+            socket.into()
+        };
+        let mut caller = TcpStream::connect(address)?;
+        drop(listener.accept()?);
+        // The end has come, so that it is this side's address that lingers.
+        assert_eq!(caller.read(&mut [0])?, 0);
+        drop((caller, listener, door));
+        Ok(address)
+    }
+
+    #[test]
+    fn an_address_can_be_had_again_at_once() -> io::Result<()> {
+        let address = used_once()?;
+        assert_eq!(Door::new(address)?.address(), address);
+        Ok(())
+    }
+
+    #[test]
+    fn an_address_is_not_shared_even_with_who_allows_it() -> io::Result<()> {
+        let address = used_once()?;
+        let stranger = bound(address)?;
+        stranger.listen(BACKLOG)?;
+        let refused = Door::new(address).map_err(|error| error.kind());
+        assert_eq!(refused.err(), Some(io::ErrorKind::AddrInUse));
+        drop(stranger);
+        let stranger = std::net::TcpListener::bind("127.0.0.5:0")?;
+        let refused = Door::new(stranger.local_addr()?).map_err(|error| error.kind());
+        assert_eq!(refused.err(), Some(io::ErrorKind::AddrInUse));
+        Ok(())
+    }
 }

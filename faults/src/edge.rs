@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::decision::Decision;
 use crate::dice::{self, Dice};
 use crate::fault::{Door, Fault};
-use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot};
+use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot, Traffic};
 use crate::times::{Now, Of, Schedule, Times};
 use crate::which::{Subject, Which};
-use crate::wire::Upstream;
+use crate::wire::{Callee, Upstream};
 
 /// What an edge speaks.
 #[derive(
@@ -56,6 +56,8 @@ pub struct Rule {
     pub probability: f64,
     /// From when to when.
     pub schedule: Schedule,
+    /// Where requests go that the fault sends elsewhere.
+    pub redirect: Option<SocketAddr>,
 }
 
 impl Rule {
@@ -68,6 +70,7 @@ impl Rule {
             times: Times::default(),
             probability: 1.0,
             schedule: Schedule::default(),
+            redirect: None,
         }
     }
 }
@@ -80,8 +83,34 @@ pub(crate) struct Active {
     pub(crate) since: Instant,
     pub(crate) lifted: CancellationToken,
     /// Whether its schedule lets it hold now.
-    on: AtomicBool,
+    on: Arc<AtomicBool>,
     counts: Mutex<Counts>,
+}
+
+/// What a rule's dice say about one exchange or connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Lot {
+    /// It is hit where this lies below the rule's probability.
+    roll: f64,
+    /// The share of the probability that held when it was drawn.
+    share: f64,
+    pub(crate) dice: Dice,
+}
+
+impl Lot {
+    /// Whether it is hit, as the rule is now.
+    pub(crate) fn hits(&self, active: &Active) -> bool {
+        self.roll < active.rule.probability * self.share
+    }
+}
+
+/// What lots are drawn for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Key {
+    /// A connection, by its number; it comes once.
+    Connection(u32),
+    /// A request, which may come again.
+    Request(u64),
 }
 
 /// How often what a rule is meant for has come by.
@@ -119,27 +148,23 @@ impl Active {
             && !self.rule.fault.varies()
     }
 
-    /// Counts and draws lots for one exchange or connection; `None` when it is spared.
-    pub(crate) fn draw(&self, edge: &Edge, key: u64) -> Option<Dice> {
-        let occurrence = {
+    /// Counts and draws lots for one exchange or connection; `None` when its count spares it.
+    pub(crate) fn draw(&self, edge: &Edge, key: Key) -> Option<Lot> {
+        let (key, occurrence) = {
             let mut counts = lock(&self.counts);
             counts.all += 1;
-            let all = counts.all;
-            let each = if counts.each.len() < KEYS_MAX || counts.each.contains_key(&key) {
-                let count = counts.each.entry(key).or_insert(0);
-                *count += 1;
-                *count
-            } else {
-                0
+            let (key, each) = match key {
+                Key::Connection(number) => (u64::from(number), 1),
+                Key::Request(key) => (key, counts.occurrence(key)),
             };
             let k = match self.rule.times.of {
-                Of::All => all,
+                Of::All => counts.all,
                 Of::EachRequest => each,
             };
             if !self.rule.times.picks(k) {
                 return None;
             }
-            each
+            (key, each)
         };
         let share = if self.rule.schedule.is_steady() {
             1.0
@@ -152,7 +177,20 @@ impl Active {
             &self.rule.name,
             dice::join(key, occurrence),
         );
-        (dice.roll() < self.rule.probability * share).then_some(dice)
+        let roll = dice.roll();
+        Some(Lot { roll, share, dice })
+    }
+}
+
+impl Counts {
+    /// How often this request has come; 0 where it cannot be told.
+    fn occurrence(&mut self, key: u64) -> u64 {
+        if self.each.len() >= KEYS_MAX && !self.each.contains_key(&key) {
+            return 0;
+        }
+        let count = self.each.entry(key).or_insert(0);
+        *count += 1;
+        *count
     }
 }
 
@@ -183,8 +221,12 @@ pub(crate) struct Edge {
     pub(crate) log: Log,
     pub(crate) seed: u64,
     protocol: Protocol,
-    upstream: Mutex<Option<SocketAddr>>,
+    upstream: Mutex<Option<Callee>>,
     active: Mutex<Rules>,
+    /// Whether callers are let in.
+    serving: AtomicBool,
+    /// What went to the callee, and what came from it.
+    beyond: (AtomicU64, AtomicU64),
     /// Whether there are rules at all, and a number that changes with them.
     pub(crate) version: AtomicU64,
     /// Every open connection, to be woken when something changes for it.
@@ -215,6 +257,8 @@ impl Edge {
             protocol,
             upstream: Mutex::default(),
             active: Mutex::default(),
+            serving: AtomicBool::new(false),
+            beyond: Default::default(),
             version: AtomicU64::new(0),
             open: Mutex::default(),
             next: AtomicU32::new(0),
@@ -224,25 +268,25 @@ impl Edge {
         }
     }
 
-    /// What its connections speak now: bytes are read along when a fault asks for it.
+    /// What its connections speak now: bytes are read along when a rule asks for it.
     pub(crate) fn protocol(&self) -> Protocol {
-        let asks = |rules: &Rules| rules.iter().any(|active| active.rule.fault.needs_http());
+        let asks = |rules: &Rules| {
+            let mut rules = rules.iter().map(|active| &active.rule);
+            rules.any(|rule| rule.fault.needs_http() || rule.which.asks_for_http())
+        };
         match self.protocol {
             Protocol::Tcp if self.has_rules() && asks(&self.rules()) => Protocol::Auto,
             protocol => protocol,
         }
     }
 
-    pub(crate) fn upstream(&self) -> Option<SocketAddr> {
-        *lock(&self.upstream)
-    }
-
     /// A new connection to the callee.
     pub(crate) async fn connect(&self) -> io::Result<Upstream> {
-        Upstream::connect(self.upstream().ok_or(io::ErrorKind::NotConnected)?).await
+        let upstream = lock(&self.upstream).clone();
+        Upstream::connect(&upstream.ok_or(io::ErrorKind::NotConnected)?).await
     }
 
-    pub(crate) fn lead_to(&self, upstream: SocketAddr) {
+    pub(crate) fn lead_to(&self, upstream: Callee) {
         *lock(&self.upstream) = Some(upstream);
     }
 
@@ -259,7 +303,7 @@ impl Edge {
     pub(crate) fn activate(&self, number: u32, rule: Rule) -> Arc<Active> {
         let fresh = Arc::new(Active {
             number,
-            on: AtomicBool::new(rule.schedule.is_steady()),
+            on: Arc::new(AtomicBool::new(rule.schedule.is_steady())),
             rule,
             since: Instant::now(),
             lifted: CancellationToken::new(),
@@ -272,8 +316,15 @@ impl Edge {
         fresh
     }
 
-    /// Changes what a rule does; whom it hits stays as it was decided.
-    pub(crate) fn replace(&self, number: u32, fault: Arc<dyn Fault>, probability: f64) -> bool {
+    /// Changes what a rule does, and to what share. Nobody draws anew: of the connections that
+    /// have, those whose roll lies below the new share are hit.
+    pub(crate) fn replace(
+        &self,
+        number: u32,
+        fault: Arc<dyn Fault>,
+        probability: f64,
+        redirect: Option<SocketAddr>,
+    ) -> bool {
         self.change_rules(|rules| {
             let Some(active) = rules.iter_mut().find(|active| active.number == number) else {
                 return false;
@@ -281,12 +332,13 @@ impl Edge {
             let rule = Rule {
                 fault,
                 probability,
+                redirect,
                 ..active.rule.clone()
             };
             let counts = std::mem::take(&mut *lock(&active.counts));
             let changed = Active {
                 number,
-                on: AtomicBool::new(active.is_on()),
+                on: Arc::clone(&active.on),
                 since: active.since,
                 lifted: active.lifted.clone(),
                 counts: Mutex::new(counts),
@@ -307,6 +359,13 @@ impl Edge {
             gone.lifted.cancel();
         }
         gone.is_some()
+    }
+
+    /// Takes all rules out of force.
+    pub(crate) fn lift_all(&self) {
+        for gone in self.change_rules(std::mem::take) {
+            gone.lifted.cancel();
+        }
     }
 
     fn change_rules<T>(&self, change: impl FnOnce(&mut Vec<Arc<Active>>) -> T) -> T {
@@ -337,8 +396,16 @@ impl Edge {
         self.wake_all();
     }
 
-    /// What the faults do to the door.
+    /// From now on callers are let in.
+    pub(crate) fn serve(&self) {
+        self.serving.store(true, Ordering::Release);
+    }
+
+    /// What becomes of the door: it opens when the edge begins to serve, and then the faults say.
     pub(crate) fn door(&self) -> Door {
+        if !self.serving.load(Ordering::Acquire) {
+            return Door::Shut { cut: false };
+        }
         let rules = self.rules();
         let on = rules.iter().filter(|active| active.is_on());
         on.map(|active| active.rule.fault.door())
@@ -364,9 +431,10 @@ impl Edge {
         let mut decision = Decision::default();
         for active in candidates.0 {
             if active.rule.which.holds_for_body(body)
-                && let Some(dice) = active.draw(self, key)
+                && let Some(lot) = active.draw(self, Key::Request(key))
+                && lot.hits(&active)
             {
-                decision.add(&active, dice);
+                decision.add(&active, lot.dice);
             }
         }
         decision
@@ -380,20 +448,32 @@ impl Edge {
         fault: Option<u32>,
     ) -> usize {
         let exchange = Exchange {
-            connection,
-            start: self.clock.now(),
-            first_byte: None,
-            end: None,
-            ended: Ended::Open,
-            operation: 0,
-            status: None,
-            executed: false,
             fault,
             trace,
-            bytes_up: 0,
-            bytes_down: 0,
+            ..Exchange::begun(connection, self.clock.now())
         };
         self.log.begin(exchange, operation)
+    }
+
+    /// Bytes went to the callee.
+    pub(crate) fn went_up(&self, bytes: usize) {
+        self.beyond.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes came from the callee.
+    pub(crate) fn came_down(&self, bytes: usize) {
+        self.beyond.1.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many bytes have passed so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let (from_callers, to_callers) = self.log.bytes();
+        Traffic {
+            from_callers,
+            to_callee: self.beyond.0.load(Ordering::Relaxed),
+            from_callee: self.beyond.1.load(Ordering::Relaxed),
+            to_callers,
+        }
     }
 
     /// The caller closed its side in the middle of an exchange: for the caller it ends here, even

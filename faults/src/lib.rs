@@ -11,6 +11,7 @@
 //! - `wire`, `timer`: sockets and deadlines;
 //! - [`dice`]: randomness that is a pure function of what is decided;
 //! - [`observe`]: what was seen;
+//! - [`stub`]: a dependency that we play ourselves;
 //! - [`units`]: quantities as people write them.
 //!
 //! **Invariant:** this crate knows nothing of suites, checks, load or reports.
@@ -26,6 +27,7 @@ mod http;
 pub mod observe;
 mod pace;
 pub mod plane;
+pub mod stub;
 mod tcp;
 mod timer;
 pub mod times;
@@ -34,3 +36,4 @@ pub mod which;
 mod wire;
 
 pub use edge::{Protocol, Rule};
+pub use wire::Callee;

@@ -77,6 +77,26 @@ pub struct Exchange {
     pub bytes_down: u64,
 }
 
+impl Exchange {
+    /// One that begins now, of which nothing more is known.
+    pub(crate) fn begun(connection: u32, start: Nanos) -> Self {
+        Self {
+            connection,
+            start,
+            first_byte: None,
+            end: None,
+            ended: Ended::Open,
+            operation: 0,
+            status: None,
+            executed: false,
+            fault: None,
+            trace: None,
+            bytes_up: 0,
+            bytes_down: 0,
+        }
+    }
+}
+
 /// One connection that a caller made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Connection {
@@ -101,6 +121,19 @@ pub struct Seen {
     pub dropped: u64,
 }
 
+/// How many bytes have passed on an edge, on either side of its proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Received from callers.
+    pub from_callers: u64,
+    /// Sent to the callee.
+    pub to_callee: u64,
+    /// Received from the callee.
+    pub from_callee: u64,
+    /// Sent to callers.
+    pub to_callers: u64,
+}
+
 /// The most different operations that are told apart; later ones count as the last.
 const OPERATIONS_MAX: usize = 10_000;
 
@@ -120,6 +153,8 @@ struct Held {
     connections_gone: usize,
     in_flight: usize,
     operations: IndexSet<String>,
+    /// Bytes from and to callers, in all exchanges that ever were.
+    bytes: (u64, u64),
 }
 
 /// The place of a record in the log; `None` for what is not observed.
@@ -193,11 +228,25 @@ impl Log {
         let Some(slot) = slot else { return };
         let seen = &mut *self.lock();
         let at = slot.checked_sub(seen.exchanges_gone);
-        if let Some(exchange) = at.and_then(|at| seen.exchanges.get_mut(at)) {
-            let was_open = exchange.end.is_none();
-            change(exchange);
-            seen.in_flight -= usize::from(was_open && exchange.end.is_some());
-        }
+        let Some(exchange) = at.and_then(|at| seen.exchanges.get_mut(at)) else {
+            // Its record is gone; its bytes still count.
+            let mut nobody = Exchange::begun(0, 0);
+            change(&mut nobody);
+            seen.bytes.0 += nobody.bytes_up;
+            seen.bytes.1 += nobody.bytes_down;
+            return;
+        };
+        let was_open = exchange.end.is_none();
+        let before = (exchange.bytes_up, exchange.bytes_down);
+        change(exchange);
+        seen.bytes.0 += exchange.bytes_up - before.0;
+        seen.bytes.1 += exchange.bytes_down - before.1;
+        seen.in_flight -= usize::from(was_open && exchange.end.is_some());
+    }
+
+    /// Bytes from and to callers so far.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        self.lock().bytes
     }
 
     /// A fault hits what is open on one connection.

@@ -11,6 +11,9 @@ const STEPS: u64 = 500;
 /// How much a sender that was held up (by the machine, by its peer) may catch up.
 const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 
+/// How long bytes wait at a rate of nothing before it is looked at again.
+const BLOCKED: Duration = Duration::from_hours(1);
+
 /// What may happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -78,6 +81,9 @@ impl Pace {
             most = most.min(self.slice_left);
         }
         for rate in &flow.rates {
+            if rate.bytes == 0 {
+                return Next::Wait(now + BLOCKED);
+            }
             let free = match &rate.shared {
                 Some(line) => line.with(|free| *free),
                 None => self.free,
@@ -186,6 +192,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn at_a_rate_of_nothing_nothing_goes() {
+        let rates = vec![Rate {
+            bytes: 0,
+            shared: None,
+        }];
+        let flow = Flow {
+            rates,
+            ..Flow::default()
+        };
+        let (mut pace, mut dice, now) = (Pace::default(), dice(), Instant::now());
+        let next = pace.next(&flow, 5000, now, &mut dice);
+        assert_eq!(next, Next::Wait(now + BLOCKED));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,8 +19,9 @@ use crate::connection::connection;
 use crate::door::{Door, FullDoor};
 use crate::edge::{Active, Edge, Protocol, Rule};
 use crate::fault::{self, Fault};
-use crate::observe::{Clock, Nanos, Seen};
+use crate::observe::{Clock, Nanos, Seen, Traffic};
 use crate::timer;
+use crate::wire::Callee;
 
 /// Why the data plane could not do as told.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,7 @@ enum Command {
     /// Shuts the doors of an edge for good.
     Close(u64, oneshot::Sender<()>),
     /// Switches a fault as its schedule says.
-    Follow(Arc<Control>, Arc<Active>),
+    Follow(Weak<Control>, Arc<Active>),
 }
 
 /// How a data plane is made.
@@ -123,12 +124,28 @@ impl Plane {
         protocol: Protocol,
         listen: SocketAddr,
     ) -> Result<Proxy, PlaneError> {
-        let failed = |source| PlaneError::Listen {
+        let proxy = self.prepare(name, protocol, listen)?;
+        proxy.serve().await.map_err(|source| PlaneError::Listen {
             edge: name.to_owned(),
             address: listen,
             source,
-        };
-        let door = Door::new(listen).map_err(failed)?;
+        })?;
+        Ok(proxy)
+    }
+
+    /// Takes the port for a proxy on an edge, and has nothing listen on it before
+    /// [`Proxy::serve`]: so the first connection finds its callee and its faults in place.
+    pub fn prepare(
+        &self,
+        name: &str,
+        protocol: Protocol,
+        listen: SocketAddr,
+    ) -> Result<Proxy, PlaneError> {
+        let door = Door::new(listen).map_err(|source| PlaneError::Listen {
+            edge: name.to_owned(),
+            address: listen,
+            source,
+        })?;
         let Settings { seed, records, .. } = self.settings;
         let edge = Edge::new(name.to_owned(), protocol, seed, self.clock, records);
         let control = Arc::new(Control {
@@ -137,12 +154,10 @@ impl Plane {
             door,
             lines: self.lines.clone(),
         });
-        let proxy = Proxy {
+        Ok(Proxy {
             control,
             numbers: AtomicU32::new(0),
-        };
-        proxy.control.settle().await.map_err(failed)?;
-        Ok(proxy)
+        })
     }
 }
 
@@ -202,8 +217,14 @@ impl Proxy {
     }
 
     /// Says where the callee is. Until then connections are reset.
-    pub fn lead_to(&self, upstream: SocketAddr) {
-        self.control.edge.lead_to(upstream);
+    pub fn lead_to(&self, upstream: impl Into<Callee>) {
+        self.control.edge.lead_to(upstream.into());
+    }
+
+    /// Begins to listen, unless a fault says otherwise.
+    pub async fn serve(&self) -> io::Result<()> {
+        self.control.edge.serve();
+        self.control.settle().await
     }
 
     /// Puts a fault in force; gives its number on this edge and the moment from which it holds.
@@ -215,20 +236,23 @@ impl Proxy {
             && let Some(line) = self.control.lines.first()
         {
             // It can only fail when the threads have ended, which the settling has told.
-            let _ = line.send(Command::Follow(Arc::clone(&self.control), active));
+            let _ = line.send(Command::Follow(Arc::downgrade(&self.control), active));
         }
         Ok((number, self.control.edge.clock.now()))
     }
 
-    /// Changes what a fault does and to what share; the connections that it was decided for keep
-    /// their decision. Says whether there is such a fault.
+    /// Changes what a fault does, to what share, and where it redirects to. Nobody draws anew: of
+    /// the connections that have, those whose roll lies below the new share are hit. Says whether
+    /// there is such a fault.
     pub async fn change(
         &self,
         number: u32,
         fault: Arc<dyn Fault>,
         probability: f64,
+        redirect: Option<SocketAddr>,
     ) -> io::Result<bool> {
-        let known = self.control.edge.replace(number, fault, probability);
+        let edge = &self.control.edge;
+        let known = edge.replace(number, fault, probability, redirect);
         self.control.settle().await?;
         Ok(known)
     }
@@ -245,7 +269,8 @@ impl Proxy {
         self.control.edge.cut_all();
     }
 
-    /// Closes the port and resets the connections. What was seen can still be asked for.
+    /// Lifts all faults, closes the port and resets the connections. What was seen can still be
+    /// asked for. The port itself is given back when the proxy is dropped.
     pub async fn close(&self) {
         for line in &self.control.lines {
             let (done, closed) = oneshot::channel();
@@ -254,6 +279,12 @@ impl Proxy {
             }
         }
         self.control.edge.cut_all();
+        self.control.edge.lift_all();
+    }
+
+    /// How many bytes have passed so far.
+    pub fn traffic(&self) -> Traffic {
+        self.control.edge.traffic()
     }
 
     /// Everything seen so far.
@@ -344,15 +375,21 @@ async fn run(mut inbox: mpsc::UnboundedReceiver<Command>, end: CancellationToken
     timers.abort();
 }
 
-/// Switches a fault as its schedule says, until it is lifted.
-async fn follow(control: Arc<Control>, active: Arc<Active>) {
-    let edge = &control.edge;
+/// Switches a fault as its schedule says, until it is lifted. It does not keep the port meanwhile.
+async fn follow(control: Weak<Control>, active: Arc<Active>) {
     loop {
-        let now = active.scheduled(edge.seed, &edge.name);
-        active.follow(now);
-        edge.look_again();
-        // It can only fail when the threads have ended, and this task with them.
-        let _ = control.settle().await;
+        let now = {
+            let Some(control) = control.upgrade() else {
+                return;
+            };
+            let edge = &control.edge;
+            let now = active.scheduled(edge.seed, &edge.name);
+            active.follow(now);
+            edge.look_again();
+            // It can only fail when the threads have ended, and this task with them.
+            let _ = control.settle().await;
+            now
+        };
         let Some(next) = now.next else { return };
         tokio::select! {
             () = active.lifted.cancelled() => return,
@@ -369,8 +406,8 @@ async fn accept(edge: Arc<Edge>, listener: TcpListener, open: CancellationToken)
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((client, _)) => {
-                tokio::spawn(connection(Arc::clone(&edge), client));
+            Ok((client, peer)) => {
+                tokio::spawn(connection(Arc::clone(&edge), client, peer.ip()));
             }
             // Out of descriptors, most likely: those who wait keep waiting until some are free.
             Err(_) => timer::sleep(Duration::from_millis(20)).await,

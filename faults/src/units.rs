@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -27,6 +28,62 @@ pub struct Percent(pub f64);
 /// A number of bytes: `64B`, `10kB`, `1MiB`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
+
+/// Addresses of hosts: one, or all of a network: `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    /// How many leading bits count.
+    bits: u32,
+}
+
+impl Network {
+    /// Whether a host belongs to it.
+    pub fn holds(&self, host: IpAddr) -> bool {
+        // Aligned to the left, so that the leading bits are the same ones in both families.
+        let bits_of = |address: IpAddr| match address {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, true),
+            IpAddr::V6(v6) => (v6.to_bits(), false),
+        };
+        let (own, own_family) = bits_of(self.address);
+        let (other, family) = bits_of(host.to_canonical());
+        let differing = (own ^ other).leading_zeros();
+        own_family == family && differing >= self.bits
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is not an address or a network; write it as in 127.0.0.1 or 10.0.0.0/8"
+            )
+        };
+        let (address, bits) = text
+            .split_once('/')
+            .map_or((text, None), |(a, b)| (a, Some(b)));
+        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(all), |bits| bits.trim().parse().map_err(|_| wrong()))?;
+        if bits > all {
+            return Err(wrong());
+        }
+        Ok(Self { address, bits })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = if self.address.is_ipv4() { 32 } else { 128 };
+        write!(f, "{}", self.address)?;
+        if self.bits < all {
+            write!(f, "/{}", self.bits)?;
+        }
+        Ok(())
+    }
+}
 
 /// Splits `1.5s` into its number and its unit, and what follows.
 fn number_and_unit(text: &str) -> Option<(f64, &str, &str)> {
@@ -245,6 +302,7 @@ written_as_text! {
     HumanDuration, "duration-text", r"^([0-9._]+ ?(ns|us|µs|ms|s|m|min|h) ?)+$", "250ms";
     Rate, "rate-text", r"^[0-9._]+ ?/ ?(ms|s|m|min|h)$", "100/s";
     Percent, "percent-text", r"^[0-9.]+ ?%$", "5%";
+    Network, "network-text", r"^[0-9A-Fa-f.:]+(/[0-9]+)?$", "10.0.0.0/8";
     Size, "size-text", r"^[0-9._]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)$", "64B";
 }
 
@@ -256,6 +314,7 @@ pub fn complaint(format: &str, text: &str) -> Option<String> {
         "rate-text" => text.parse::<Rate>().err(),
         "percent-text" => text.parse::<Percent>().err(),
         "size-text" => text.parse::<Size>().err(),
+        "network-text" => text.parse::<Network>().err(),
         _ => None,
     }
 }
@@ -286,6 +345,38 @@ mod tests {
         assert_eq!("30/m".parse::<Rate>().unwrap().to_string(), "0.5/s");
         assert_eq!("5%".parse::<Percent>().unwrap().to_string(), "5%");
         assert_eq!("1MiB".parse::<Size>().unwrap().to_string(), "1MiB");
+    }
+
+    #[test]
+    fn a_network_holds_its_hosts() {
+        let holds = |network: &str, host: &str| {
+            network
+                .parse::<Network>()
+                .unwrap()
+                .holds(host.parse().unwrap())
+        };
+        assert!(holds("127.0.0.1", "127.0.0.1"));
+        assert!(holds("127.0.0.1", "::ffff:127.0.0.1"), "the same host");
+        assert!(!holds("127.0.0.1", "127.0.0.2"));
+        assert!(holds("10.0.0.0/8", "10.200.0.1"));
+        assert!(!holds("10.0.0.0/8", "11.0.0.1"));
+        assert!(holds("0.0.0.0/0", "8.8.8.8"));
+        assert!(!holds("0.0.0.0/0", "::1"), "another family");
+        assert!(holds("fd00::/8", "fdab::1"));
+        assert!(holds("::1", "::1"));
+        for wrong in [
+            "",
+            "localhost",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "::1/129",
+            "1.2.3",
+        ] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+        for text in ["127.0.0.1", "10.0.0.0/8", "fd00::/8"] {
+            assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Which exchanges and connections a fault is meant for.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::units::Size;
+use crate::units::{Network, Size};
 
 /// Conditions on an exchange or a connection; all that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -25,6 +26,8 @@ pub struct Which {
     /// Only exchanges on new connections, or only on reused ones. Where bytes are not read as
     /// HTTP: connections made while the fault holds, or those that were there before.
     pub connection: Option<Age>,
+    /// Only callers at this address, or in this network (`10.0.0.0/8`).
+    pub peer: Option<Network>,
     /// Bytes only (not HTTP): from when the caller has sent this text on the connection.
     pub sent: Option<String>,
     /// Bytes only (not HTTP): from when the caller has sent so much on the connection.
@@ -52,6 +55,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) head: &'a [u8],
     /// Whether it is the first on its connection.
     pub(crate) first: bool,
+    /// Who asks.
+    pub(crate) peer: IpAddr,
 }
 
 /// What is known of a connection.
@@ -61,6 +66,8 @@ pub(crate) struct ConnectionFacts {
     pub(crate) older: bool,
     /// How many bytes the caller has sent.
     pub(crate) sent: u64,
+    /// Who made it.
+    pub(crate) peer: IpAddr,
 }
 
 /// Whether conditions hold, as far as can be told.
@@ -99,6 +106,7 @@ impl Which {
                 .method
                 .as_deref()
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(subject.method))
+            && self.peer.is_none_or(|peer| peer.holds(subject.peer))
             && self.path.as_deref().is_none_or(|glob| matches(glob, path))
             && self
                 .connection
@@ -133,7 +141,8 @@ impl Which {
         let wrong_age = self
             .connection
             .is_some_and(|age| (age == Age::Reused) != facts.older);
-        if self.asks_for_http() || wrong_age {
+        let wrong_peer = self.peer.is_some_and(|peer| !peer.holds(facts.peer));
+        if self.asks_for_http() || wrong_age || wrong_peer {
             Holds::No
         } else if self.sent_bytes.is_some_and(|Size(n)| facts.sent < n) || self.sent.is_some() {
             Holds::Later
@@ -177,6 +186,7 @@ mod tests {
             target,
             head: head.as_bytes(),
             first: true,
+            peer: IpAddr::from([127, 0, 0, 1]),
         };
         let which = which(conditions);
         which.holds_before_body(&subject) && which.holds_for_body(Some(body))
@@ -208,6 +218,8 @@ mod tests {
         assert!(!get(json!({ "body": { "/a/c": null } })));
         assert!(get(json!({ "connection": "new" })));
         assert!(!get(json!({ "connection": "reused" })));
+        assert!(get(json!({ "peer": "127.0.0.0/8" })));
+        assert!(!get(json!({ "peer": "127.0.0.2" })));
         assert!(!get(json!({ "sent": "x" })), "that is for bytes");
     }
 
@@ -216,12 +228,15 @@ mod tests {
         let facts = ConnectionFacts {
             older: true,
             sent: 10,
+            peer: IpAddr::from([127, 0, 0, 1]),
         };
         let bytes = |conditions| which(conditions).holds_for_bytes(facts);
         assert_eq!(bytes(json!({})), Holds::Yes);
         assert_eq!(bytes(json!({ "method": "GET" })), Holds::No);
         assert_eq!(bytes(json!({ "connection": "new" })), Holds::No);
         assert_eq!(bytes(json!({ "connection": "reused" })), Holds::Yes);
+        assert_eq!(bytes(json!({ "peer": "127.0.0.1" })), Holds::Yes);
+        assert_eq!(bytes(json!({ "peer": "10.0.0.0/8" })), Holds::No);
         assert_eq!(bytes(json!({ "sent_bytes": "10B" })), Holds::Yes);
         assert_eq!(bytes(json!({ "sent_bytes": "11B" })), Holds::Later);
         assert_eq!(bytes(json!({ "sent": "SET" })), Holds::Later);

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -211,6 +212,21 @@ macro_rules! writes {
 reads!(Socket, ReadSide<'_>);
 writes!(Socket, WriteSide<'_>);
 
+/// Where a callee is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// At an address.
+    At(SocketAddr),
+    /// At a `host:port` that is looked up anew for each connection.
+    Named(Arc<str>),
+}
+
+impl From<SocketAddr> for Callee {
+    fn from(address: SocketAddr) -> Self {
+        Self::At(address)
+    }
+}
+
 /// The callee's side of a connection, and bytes of it that were read ahead.
 #[derive(Debug)]
 pub(crate) struct Upstream {
@@ -221,10 +237,17 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// A connection to the callee.
-    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn connect(callee: &Callee) -> io::Result<Self> {
+        let (address, stream) = match callee {
+            Callee::At(address) => (*address, TcpStream::connect(address).await?),
+            Callee::Named(name) => {
+                let stream = TcpStream::connect(&**name).await?;
+                (stream.peer_addr()?, stream)
+            }
+        };
         Ok(Self {
             address,
-            socket: Socket::plain(TcpStream::connect(address).await?),
+            socket: Socket::plain(stream),
             ahead: BytesMut::new(),
         })
     }

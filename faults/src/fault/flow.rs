@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Break, Treatment};
 use crate::dice::Dice;
@@ -30,6 +30,9 @@ pub struct Flow {
     pub stall_tls: bool,
     /// How much later than its last byte the end of the stream is passed on.
     pub closes_late: Duration,
+    /// The connection ends so long after the first byte of this direction (or after the fault
+    /// began to hold, where bytes have passed before); from that byte on nothing more passes.
+    pub breaks: Option<(Duration, Break)>,
 }
 
 impl Flow {
@@ -44,6 +47,7 @@ impl Flow {
             && self.mute.is_none()
             && !self.stall_tls
             && self.closes_late.is_zero()
+            && self.breaks.is_none()
     }
 
     /// How late the next piece comes.
@@ -94,7 +98,7 @@ impl Direction {
 }
 
 /// How delays are spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Spread {
     /// Evenly between `delay - jitter` and `delay + jitter`.
@@ -152,7 +156,7 @@ impl Delay {
 /// How many bytes pass in a second.
 #[derive(Clone, Debug)]
 pub struct Rate {
-    /// Bytes in a second; above zero.
+    /// Bytes in a second; with 0 none pass, and none are lost.
     pub bytes: u64,
     /// Until when the line is taken, where all connections share one.
     pub shared: Option<Arc<SharedLine>>,
@@ -216,4 +220,19 @@ pub struct Loss {
 pub struct Mute {
     /// How the connection ends when the fault is lifted and bytes have been lost.
     pub when_lifted: Break,
+    /// Whether it ends then though nothing was lost.
+    pub ends_all: bool,
+    /// Whether the end of the stream is told nevertheless.
+    pub tells_end: bool,
+}
+
+impl Mute {
+    /// Nothing gets through, not even an end; who lost bytes is cut off when it is lifted.
+    pub fn new(when_lifted: Break) -> Self {
+        Self {
+            when_lifted,
+            ends_all: false,
+            tells_end: false,
+        }
+    }
 }

@@ -21,9 +21,7 @@ impl Known for HalfOpen {
 
 impl Fault for HalfOpen {
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
-        let mute = Some(Mute {
-            when_lifted: Break::Reset,
-        });
+        let mute = Some(Mute::new(Break::Reset));
         (treatment.up.mute, treatment.down.mute) = (mute, mute);
     }
 

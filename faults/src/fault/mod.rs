@@ -53,6 +53,12 @@ pub trait Fault: Debug + Send + Sync {
         None
     }
 
+    /// The name of who gets the request instead of the callee, if that is what it does; whoever
+    /// injects it finds the address and puts it into [`Rule::redirect`](crate::Rule::redirect).
+    fn redirects_to(&self) -> Option<&str> {
+        None
+    }
+
     /// How long it holds an answer back at least, if that is what it does.
     fn delay(&self) -> Option<Duration> {
         None
@@ -165,6 +171,16 @@ impl Debug for Kind {
     }
 }
 
+impl Kind {
+    /// The JSON Schema of the value, with all that it refers to below `$defs`.
+    pub fn whole_schema(&self) -> Value {
+        let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+        let mut schema = (self.schema)(&mut generator).to_value();
+        schema["$defs"] = generator.take_definitions(true).into();
+        schema
+    }
+}
+
 /// What each kind says of itself.
 pub(crate) trait Known: Fault + Sized + 'static {
     /// What its value looks like in a suite.
@@ -236,6 +252,7 @@ catalogue! {
     close_connection::CloseConnection,
     duplicate::Duplicate,
     reorder::Reorder,
+    redirect::Redirect,
 }
 
 /// Looks a kind up by its key in a suite.

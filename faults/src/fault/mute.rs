@@ -50,9 +50,7 @@ impl Known for Mute {
 impl Fault for Mute {
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
         self.0.direction.each(treatment, |flow| {
-            flow.mute = Some(Muted {
-                when_lifted: self.0.when_lifted,
-            });
+            flow.mute = Some(Muted::new(self.0.when_lifted));
         });
     }
 

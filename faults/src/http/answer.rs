@@ -233,6 +233,7 @@ impl Carrier<'_> {
     }
 
     fn count(&self, bytes: usize) {
+        self.edge.came_down(bytes);
         if self.shown {
             self.edge
                 .log

@@ -19,6 +19,7 @@ use crate::edge::Edge;
 use crate::fault::{Answer, Break, Made, Treatment};
 use crate::observe::{Ended, Slot, operation};
 use crate::tcp::Tunnel;
+use crate::timer;
 use crate::which::Subject;
 use crate::wire::{AHEAD_MAX, Begun, Gone, Socket, Upstream, fill, swallow, until_gone};
 
@@ -117,6 +118,7 @@ impl Relay<'_> {
             target: &head.target,
             head: &self.buffer[..head.len],
             first: self.first,
+            peer: self.conn.peer,
         };
         let candidates = self.edge.candidates(&subject);
         let (key, body) = if candidates.need_body() {
@@ -189,7 +191,7 @@ impl Relay<'_> {
         if let Some(to) = treatment.request.to
             && self.upstream.as_ref().is_none_or(|up| up.address != to)
         {
-            match Upstream::connect(to).await {
+            match Upstream::connect(&to.into()).await {
                 Ok(upstream) => self.upstream = Some(upstream),
                 Err(_) => return Then::Reset(Ended::Callee),
             }
@@ -197,7 +199,18 @@ impl Relay<'_> {
         if treatment.request.copies > 0 {
             self.send_copies(&head, treatment.request.copies).await;
         }
-        // What vanishes on its way up has no effect; on its way down, it has had it.
+        // What breaks or vanishes on its way up has no effect; on its way down, it has had it.
+        if let Some(late) = treatment.up.breaks {
+            return self.break_off(decision, late).await;
+        }
+        if let Some(late) = treatment.down.breaks {
+            return match self.forward(&head, decision, slot, false).await {
+                Then::Next | Then::Close(Ended::Answered | Ended::Callee) => {
+                    self.break_off(decision, late).await
+                }
+                then => then,
+            };
+        }
         if treatment.up.mute.is_some() {
             return self.stay_silent(decision).await;
         }
@@ -336,12 +349,35 @@ impl Relay<'_> {
     }
 
     async fn stay_silent(&mut self, decision: &Decision) -> Then {
+        let treatment = decision.treatment();
+        let mute = treatment.and_then(|t| t.up.mute.or(t.down.mute));
+        let when_lifted = mute.map_or(Break::Reset, |mute| mute.when_lifted);
+        let ends = async {
+            match treatment.and_then(|t| t.connection.ends) {
+                Some((after, how)) => {
+                    timer::sleep(after).await;
+                    how
+                }
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             gone = swallow(self.client, &mut self.buffer) => match gone {
                 Gone::Closed => Then::Close(Ended::Caller),
                 Gone::Reset => Then::Reset(Ended::Caller),
             },
-            () = decision.lifted() => Then::Reset(Ended::Fault),
+            how = ends => Then::broken(how, Ended::Fault),
+            () = decision.lifted() => Then::broken(when_lifted, Ended::Fault),
+        }
+    }
+
+    /// Takes what comes until it is time to end the connection.
+    async fn break_off(&mut self, decision: &Decision, (late, how): (Duration, Break)) -> Then {
+        tokio::select! {
+            gone = swallow(self.client, &mut self.buffer) => Then::broken(gone.into(), Ended::Caller),
+            _ = decision.hold_until(std::time::Instant::now() + late) => {
+                Then::broken(how, Ended::Fault)
+            }
         }
     }
 
@@ -442,6 +478,7 @@ impl Relay<'_> {
         let request = async {
             let way = Way::new(decision, decision.treatment().map(|t| &t.up));
             let gone = send(head, buffer, &mut from_client, &mut to_upstream, way, |n| {
+                edge.went_up(n);
                 edge.log
                     .update(slot, |exchange| exchange.bytes_up += n as u64);
             })

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
@@ -55,6 +55,8 @@ pub(super) struct Held {
     fell: bool,
     /// Whether the first byte that a fault saw began a TLS handshake.
     begins: Option<bool>,
+    /// Since when it is on its way to break.
+    breaking: Option<Instant>,
 }
 
 impl Held {
@@ -70,6 +72,7 @@ impl Held {
             lost: None,
             fell: false,
             begins: None,
+            breaking: None,
         }
     }
 
@@ -103,7 +106,15 @@ impl Held {
 
     /// What holds has changed: what is held back is due as the flow now says.
     pub(super) fn flow_changes(&mut self, before: &Flow, flow: &Flow) -> Option<Break> {
-        if before.delays == flow.delays {
+        if let (Some(mute), None) = (before.mute, flow.mute)
+            && mute.ends_all
+        {
+            return Some(mute.when_lifted);
+        }
+        if flow.breaks.is_none() {
+            self.breaking = None;
+        }
+        if before.delays == flow.delays && before.closes_late == flow.closes_late {
             return None;
         }
         let dropped = before.delays.iter().any(|d| d.dropped_when_lifted);
@@ -123,9 +134,20 @@ impl Held {
         None
     }
 
-    /// Whether whatever comes, an end included, comes to nothing.
+    /// Ready so long after it was first asked.
+    pub(super) fn break_off(&mut self, cx: &mut Context<'_>, late: Duration) -> Poll<()> {
+        let since = *self.breaking.get_or_insert_with(Instant::now);
+        self.alarm.poll_until(cx, since + late)
+    }
+
+    /// Whether whatever comes comes to nothing.
     fn swallows(&self, flow: &Flow) -> bool {
-        flow.mute.is_some()
+        flow.mute.is_some() || self.swallows_end(flow)
+    }
+
+    /// Whether the end of the stream comes to nothing.
+    fn swallows_end(&self, flow: &Flow) -> bool {
+        flow.mute.is_some_and(|mute| !mute.tells_end)
             || flow.stop.is_some_and(|stop| stop.then == Then::Silence)
             || (flow.stall_tls && self.begins == Some(true))
     }
@@ -231,7 +253,7 @@ impl Held {
         let Some(Ended { gone, due, .. }) = self.ended else {
             return Poll::Ready(None);
         };
-        if self.swallows(flow) {
+        if self.swallows_end(flow) {
             return Poll::Pending;
         }
         ready!(self.alarm.poll_until(cx, due));

@@ -36,6 +36,8 @@ pub(super) struct Line {
     dice: Dice,
     /// What is held back; nothing most of the time.
     held: Option<Box<Held>>,
+    /// Whether a byte has ever come.
+    begun: bool,
     /// How many reads in a row have filled the buffer.
     full_reads: u32,
     /// What bulk bytes go through.
@@ -48,6 +50,7 @@ impl Line {
         let mut line = Self {
             dice,
             held: None,
+            begun: !ahead.is_empty(),
             full_reads: 0,
             pipe: None,
         };
@@ -87,6 +90,12 @@ impl Line {
             return Poll::Ready(End::Broken(how));
         }
         loop {
+            if let Some((late, how)) = flow.breaks
+                && self.begun
+            {
+                ready!(self.held().break_off(cx, late));
+                return Poll::Ready(End::Broken(how));
+            }
             if self.pipe.is_some() {
                 match ready!(self.through_the_pipe(cx, (from, to), free, came, went)) {
                     Some(end) => return Poll::Ready(end),
@@ -114,6 +123,7 @@ impl Line {
             let mut changes = false;
             let read = poll_read(cx, from, |cx, bytes| {
                 changes = came(bytes.len(), bytes);
+                self.begun = true;
                 self.full_reads = if bytes.len() == READ_MAX {
                     self.full_reads + 1
                 } else {
@@ -137,8 +147,11 @@ impl Line {
                     self.held().take(flow, &mut bytes[written..]);
                 }
             });
-            if let Err(gone) = ready!(read) {
-                self.held().source_ends(gone, flow);
+            match ready!(read) {
+                Ok(()) => {}
+                // The end counts as a byte here.
+                Err(Gone::Closed) if flow.breaks.is_some() => self.begun = true,
+                Err(gone) => self.held().source_ends(gone, flow),
             }
             if let Some(end) = end {
                 return Poll::Ready(end);

@@ -12,7 +12,7 @@ use crate::fault::flow::{Flow, Mute, Stop, Then};
 use crate::fault::{Answer, Break, Treatment};
 use crate::observe::{Ended, Slot};
 use crate::timer;
-use crate::wire::{Begun, Socket};
+use crate::wire::{Begun, Socket, Upstream};
 
 /// A relayed connection of bytes. A direction that its source closes is closed on the other side
 /// too; a reset is a reset there.
@@ -48,9 +48,7 @@ fn flows_of(treatment: &Treatment) -> (Flow, Flow) {
     match treatment.answer {
         Answer::Upstream => {}
         Answer::Silence => {
-            let mute = Mute {
-                when_lifted: Break::Reset,
-            };
+            let mute = Mute::new(Break::Reset);
             (up.mute, down.mute) = (Some(mute), Some(mute));
         }
         Answer::Made(_) => up.stop_at(stop(Then::Break(Break::Reset))),
@@ -74,14 +72,17 @@ impl<'a> Tunnel<'a> {
         let Begun { first, upstream } = begun.map(|begun| *begun).unwrap_or_default();
         let ahead = first.len() as u64;
         let (up, dice_down) = (Line::new(first, dice("up")), dice("down"));
-        let upstream = match upstream {
-            Some(upstream) => upstream,
-            None => edge.connect().await.ok()?,
+        let elsewhere = conn.treatment().0.and_then(|t| t.request.to);
+        let upstream = match (elsewhere, upstream) {
+            (Some(to), _) => Upstream::connect(&to.into()).await.ok()?,
+            (None, Some(upstream)) => upstream,
+            (None, None) => edge.connect().await.ok()?,
         };
         edge.log.update(slot, |exchange| {
             exchange.executed = true;
             exchange.bytes_up += ahead;
         });
+        edge.came_down(upstream.ahead.len());
         Some(Self {
             conn,
             client,
@@ -133,7 +134,8 @@ impl<'a> Tunnel<'a> {
             };
             let sockets = (&mut *self.client, &mut self.upstream);
             let flow = (&flows.0, free);
-            let ended = self.up.poll(cx, sockets, flow, &mut came, &mut |_| ());
+            let mut went = |n: usize| conn.edge.went_up(n);
+            let ended = self.up.poll(cx, sockets, flow, &mut came, &mut went);
             if let Poll::Ready(end) = ended {
                 match end {
                     End::Reset => return Poll::Ready(Err((Ended::Caller, Break::Reset))),
@@ -156,9 +158,11 @@ impl<'a> Tunnel<'a> {
             };
             let sockets = (&mut self.upstream, &mut *self.client);
             let flow = (&flows.1, free);
-            let ended = self
-                .down
-                .poll(cx, sockets, flow, &mut |_, _| false, &mut went);
+            let mut came = |n: usize, _: &[u8]| {
+                conn.edge.came_down(n);
+                false
+            };
+            let ended = self.down.poll(cx, sockets, flow, &mut came, &mut went);
             if let Poll::Ready(end) = ended {
                 match end {
                     End::Reset => return Poll::Ready(Err((Ended::Callee, Break::Reset))),

@@ -66,8 +66,11 @@ pub(crate) enum Command {
     },
     /// List the checks that exist
     Checks,
-    /// List the faults that exist
-    Faults,
+    /// List the faults that exist, or tell all of one
+    Faults {
+        /// The fault to be told of
+        name: Option<String>,
+    },
     /// Run one of the services to practise on
     Fixture(FixtureArgs),
 }

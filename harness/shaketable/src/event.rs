@@ -79,6 +79,13 @@ pub enum Event {
         /// How.
         how: String,
     },
+    /// A service met a bound that it has, so that not everything went as written.
+    LimitMet {
+        /// Which.
+        service: String,
+        /// The bound, and how often.
+        limit: String,
+    },
     /// An experiment has been judged.
     ExperimentEnded(Box<ExperimentReport>),
     /// The run is over.

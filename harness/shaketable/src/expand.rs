@@ -70,7 +70,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 /// How many bytes at the start of `text` are a name.
-fn name_len(text: &str) -> usize {
+pub(crate) fn name_len(text: &str) -> usize {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return 0;
     }

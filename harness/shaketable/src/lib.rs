@@ -8,6 +8,7 @@
 //!
 //! - [`suite`]: reads a suite and says all that is wrong with it, with positions;
 //! - [`plan`]: decides what can be decided before anything starts;
+//! - [`between`]: how a caller is told where the proxy of an edge is;
 //! - [`launch`]: starts processes and sees to it that none outlives the harness;
 //! - [`expand`]: `$NAME` in command lines, replaced when they start;
 //! - [`load`]: calls on a schedule that no target can slow down;
@@ -20,6 +21,7 @@
 //! **Invariant:** nothing later in the line is imported by anything earlier.
 //! **Invariant:** this crate knows nothing of terminals, command lines or exit codes.
 
+pub mod between;
 pub mod check;
 pub mod event;
 pub mod expand;
@@ -34,4 +36,4 @@ pub mod report;
 pub mod saved;
 pub mod suite;
 
-pub use shaketable_faults::{fault, units};
+pub use shaketable_faults::{fault, stub, units};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::check;
 use crate::check::answers::process_survival::ProcessSurvival;
-use crate::suite::{CheckEntry, Experiment, Position, Start, Suite};
+use crate::suite::{CheckEntry, Experiment, Position, Suite};
 
 /// What is going to run.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Suite {
         let ours = self
             .services
             .values()
-            .any(|service| !matches!(service.start, Start::Address(_)));
+            .any(crate::suite::Service::is_started);
         if let Some(kind) = check::find(check::ALWAYS)
             && !named
             && ours

@@ -1,9 +1,11 @@
 //! `shaketable checks` and `shaketable faults`: what exists, from the catalogues themselves.
 
+use shaketable::fault::Speaks;
+use shaketable::suite::near;
 use shaketable::{check, fault};
 
 use crate::exit::{self, Exit};
-use crate::terminal::{say, table};
+use crate::terminal::{complain, parameters, say, table, text, width};
 
 pub(super) fn checks() -> Exit {
     let rows = check::CATALOGUE.iter().map(|kind| {
@@ -17,7 +19,10 @@ pub(super) fn checks() -> Exit {
     exit::OK
 }
 
-pub(super) fn faults() -> Exit {
+pub(super) fn faults(name: Option<&str>) -> Exit {
+    if let Some(name) = name {
+        return one_fault(name);
+    }
     let rows = fault::CATALOGUE.iter().map(|kind| {
         vec![
             kind.name.to_owned(),
@@ -30,5 +35,27 @@ pub(super) fn faults() -> Exit {
         &["fault", "what it does", "edges", "example"],
         rows.collect(),
     ));
+    say("\nshaketable faults NAME tells what can be set.");
+    exit::OK
+}
+
+fn one_fault(name: &str) -> Exit {
+    let Some(kind) = fault::find(name) else {
+        let near = near(name, fault::CATALOGUE.iter().map(|kind| kind.name));
+        let near = near.map_or_else(String::new, |near| format!("; is it `{near}`?"));
+        complain(&format!("there is no fault `{name}`{near}"));
+        return exit::USAGE;
+    };
+    let edges = match kind.speaks {
+        Speaks::Any => "any edge",
+        Speaks::Http => "edges that speak HTTP",
+        Speaks::Bytes => "edges that carry plain bytes (`protocol: tcp`)",
+    };
+    say(&format!("{name}, on {edges}"));
+    say(&text::lines(kind.summary, width().saturating_sub(2)).join("\n"));
+    say(&format!("\nExample\n  {}\n\nTo be set", kind.example));
+    say(parameters(name, &kind.whole_schema()).trim_end());
+    let beside = "where, times, probability, after, lasts, schedule, from";
+    say(&format!("\nBeside it, as with every fault\n  {beside}"));
     exit::OK
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Judge { run, suite, volume } => judge::judge(&run, suite.as_deref(), volume),
         Command::Schema { of } => schema(of),
         Command::Checks => list::checks(),
-        Command::Faults => list::faults(),
+        Command::Faults { name } => list::faults(name.as_deref()),
         Command::Fixture(args) => match shaketable_fixtures::run(args) {
             Ok(()) => exit::OK,
             Err(error) => {

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use shaketable::between::form::Form;
 use shaketable::plan::Plan;
-use shaketable::suite::{Experiment, Start};
+use shaketable::stub::Spec;
+use shaketable::suite::{Edge, Experiment, Start};
 use shaketable::units::brief;
 
 use super::suites;
@@ -30,9 +32,13 @@ fn text(plan: &Plan) -> String {
         let start = match &service.start {
             Start::Run { argv } => argv.join(" "),
             Start::Cargo { bin, args, .. } => format!("cargo binary {bin} {}", args.join(" ")),
+            Start::Stub(spec) => stub_text(spec),
             Start::Address(address) => format!("already running at {address}"),
         };
         let _ = writeln!(out, "  {:<12} {}", service.name, start.trim_end());
+        for file in service.files.keys() {
+            let _ = writeln!(out, "  {:<12} with $FILES/{file}", "");
+        }
     }
     out.push_str("\nedges\n");
     for edge in &suite.edges {
@@ -40,7 +46,7 @@ fn text(plan: &Plan) -> String {
             out,
             "  {:<24} through {} ({})",
             edge.name.to_string(),
-            edge.variable,
+            ways(edge),
             format!("{:?}", edge.protocol).to_lowercase()
         );
     }
@@ -57,13 +63,41 @@ fn text(plan: &Plan) -> String {
     out
 }
 
+/// How the caller of an edge finds the proxy.
+fn ways(edge: &Edge) -> String {
+    let variable = |(name, form): (&String, &Form)| match form {
+        Form::Url(path) if !path.is_empty() => format!("{name} (with {path})"),
+        Form::Url(_) | Form::Address => name.clone(),
+        Form::Host | Form::Port | Form::Dsn(_) => format!("{name} ({})", form.name()),
+    };
+    let mut ways: Vec<String> = edge.variables.iter().map(variable).collect();
+    ways.extend(edge.hosts.iter().cloned());
+    ways.extend(edge.listen.map(|listen| listen.to_string()));
+    if ways.is_empty() {
+        ways.push("what the caller's command line, environment or files say".to_owned());
+    }
+    ways.join(", ")
+}
+
+/// The routes of a stub, the first ones of many.
+fn stub_text(spec: &Spec) -> String {
+    const SHOWN_MAX: usize = 4;
+    let routes: Vec<&str> = spec.routes().collect();
+    let shown = routes.iter().take(SHOWN_MAX).copied();
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match routes.len().saturating_sub(SHOWN_MAX) {
+        0 => format!("stub: {shown}"),
+        more => format!("stub: {shown} and {more} more"),
+    }
+}
+
 fn experiment_text(out: &mut String, experiment: &Experiment) {
     let _ = writeln!(out, "experiment {}", experiment.name);
     if experiment.faults.is_empty() {
         out.push_str("  no faults\n");
     }
     for fault in &experiment.faults {
-        let _ = write!(out, "  fault  {} on {}", fault.fault.describe(), fault.edge);
+        let _ = write!(out, "  fault  {} on {}", fault.describe(), fault.edge);
         if fault.probability < 1.0 {
             let _ = write!(out, ", {}% of them", fault.probability * 100.0);
         }

@@ -124,6 +124,9 @@ impl Follower {
                     self.paint.bad(&format!("{service} died: {how}"))
                 ));
             }
+            Event::LimitMet { service, limit } => {
+                self.line(&format!("  {service}: {limit}"));
+            }
             Event::ExperimentEnded(experiment) => {
                 self.bar.set_message("");
                 let volume = self.volume;

@@ -2,14 +2,16 @@
 
 mod follow;
 mod paint;
+mod parameters;
 pub(crate) mod report;
 mod table;
-mod text;
+pub(crate) mod text;
 
 use std::io::{self, Write};
 
 pub(crate) use follow::follow;
 pub(crate) use paint::Paint;
+pub(crate) use parameters::parameters;
 use shaketable::suite::SuiteErrors;
 pub(crate) use table::table;
 

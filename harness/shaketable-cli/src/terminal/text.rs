@@ -1,7 +1,7 @@
 //! Text broken at words.
 
 /// The lines of a text, none longer than `width` unless a single word is.
-pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     let mut length = 0;
     for word in text.split_whitespace() {

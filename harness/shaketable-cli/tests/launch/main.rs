@@ -7,6 +7,8 @@
 )]
 
 mod becoming_ready;
+#[cfg(target_os = "linux")]
+mod belongings;
 mod commands;
 mod ending;
 mod failing;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use shaketable::launch::{
@@ -89,6 +90,8 @@ pub(crate) fn spec_in<const N: usize>(dir: &Path, argv: [&str; N]) -> ServiceSpe
         name: "order".into(),
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
         env: Vec::new(),
+        files: IndexMap::new(),
+        hosts: Vec::new(),
         cwd: dir.to_owned(),
         port: None,
         ready: Ready::Log("ready".into()),

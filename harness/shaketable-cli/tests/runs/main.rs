@@ -7,9 +7,12 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod between;
+mod callers;
 mod commands;
 mod dying;
 mod environment;
+mod faults;
 mod files;
 mod interrupting;
 mod judging;
@@ -17,6 +20,7 @@ mod output;
 mod red_and_green;
 mod selecting;
 mod stage;
+mod stubs;
 mod suites;
 #[path = "../support/target.rs"]
 mod target;

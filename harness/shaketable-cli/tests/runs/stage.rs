@@ -40,7 +40,9 @@ impl Stage {
         let dir = tempfile::tempdir().unwrap();
         let number = CASES.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}-{number}", std::process::id());
-        fs::create_dir(dir.path().join("cwd")).unwrap();
+        for name in ["cwd", "tmp"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
         Self {
             dir,
             mark,
@@ -56,6 +58,19 @@ impl Stage {
     /// The directory in which the binary is run; empty at first.
     pub(crate) fn cwd(&self) -> PathBuf {
         self.path("cwd")
+    }
+
+    /// What the binary takes for the system's temporary directory; empty at first.
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.path("tmp")
+    }
+
+    /// What is in there.
+    pub(crate) fn temporary(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.tmp()).unwrap();
+        entries
+            .map(|entry| entry.unwrap().path().display().to_string())
+            .collect()
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -76,7 +91,7 @@ impl Stage {
         for name in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "COLUMNS"] {
             command.env_remove(name);
         }
-        command.env(MARK, &self.mark);
+        command.env(MARK, &self.mark).env("TMPDIR", self.tmp());
         command
     }
 
@@ -93,6 +108,7 @@ impl Stage {
     pub(crate) fn run_with(&self, suite: &str, more: &[&str]) -> Done {
         let done = self.start(self.run_command(suite, more)).wait();
         assert_eq!(self.leftovers(), [] as [String; 0], "{done}");
+        assert_eq!(self.temporary(), [] as [String; 0], "{done}");
         assert_eq!(done.stdout, "", "stdout is for machines");
         done
     }

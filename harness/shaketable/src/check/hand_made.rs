@@ -335,8 +335,18 @@ impl HandMade {
         self.recording.services.push(ServiceSeen {
             name: name.to_owned(),
             ours,
+            stub: false,
             ready_after: 100 * MS,
         });
+        self
+    }
+
+    /// A service that we played ourselves.
+    pub(crate) fn stub(mut self, name: &str) -> Self {
+        self = self.service(name, false);
+        if let Some(service) = self.recording.services.last_mut() {
+            service.stub = true;
+        }
         self
     }
 

@@ -101,7 +101,8 @@ impl Witnesses<'_> {
             .collect();
         let service = |(name, service): (&String, &crate::suite::Service)| ServiceSeen {
             name: name.clone(),
-            ours: !matches!(service.start, Start::Address(_)),
+            ours: service.is_started(),
+            stub: matches!(service.start, Start::Stub(_)),
             ready_after: nanos(self.lab.ready_after.get(name).copied().unwrap_or_default()),
         };
         let class = |request: &crate::suite::Request| Class {

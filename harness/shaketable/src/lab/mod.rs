@@ -3,6 +3,8 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `start` | brings a lab up and takes it down |
+//! | `proxies` | where each proxy listens, and what its caller is told of it |
+//! | `stubs` | the services that are played by ourselves |
 //! | `order` | who has to be up before whom |
 //! | `run` | one experiment in a fresh lab, from the first process to the report |
 //! | `setting` | what a run needs to know beside its plan |
@@ -15,12 +17,15 @@
 //! **Invariant:** a lab that was started is taken down on every way out.
 
 mod collect;
+mod inject;
 mod order;
 mod phases;
+mod proxies;
 mod run;
 mod setting;
 mod stalls;
 mod start;
+mod stubs;
 mod survey;
 mod waits;
 

@@ -5,13 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shaketable_faults::Rule;
-use shaketable_faults::fault::Door;
 use shaketable_faults::observe::Nanos;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::collect::Witnesses;
+use super::inject::inject;
 use super::survey::survey;
 use crate::check::State;
 use crate::check::view::nanos;
@@ -58,13 +57,14 @@ impl<'a> Phases<'a> {
         cancel: &'a CancellationToken,
         died: Arc<Notify>,
     ) -> Self {
+        let faults = witnesses.lab.early.clone();
         Self {
             witnesses,
             events,
             cancel,
             died,
             marks: Vec::new(),
-            faults: Vec::new(),
+            faults,
             reported: 0,
         }
     }
@@ -265,46 +265,15 @@ impl<'a> Phases<'a> {
     }
 
     async fn inject(&mut self) {
-        let lab = self.witnesses.lab;
-        for entry in &self.witnesses.experiment.faults {
-            let Some(edge) = lab
-                .proxies
-                .iter()
-                .position(|proxy| proxy.name() == entry.edge.to_string())
-            else {
-                continue;
-            };
-            let same = self
-                .faults
-                .iter()
-                .filter(|mark| mark.edge == edge && mark.kind == entry.kind.name)
-                .count();
-            let name = format!("{}#{same}", entry.kind.name);
-            let rule = Rule {
-                which: entry.which.clone(),
-                probability: entry.probability,
-                ..Rule::new(name, Arc::clone(&entry.fault))
-            };
-            // A fault that could not be injected is one that nothing will have met.
-            let injected = lab.proxies[edge].inject(rule).await;
-            let (number, from) =
-                injected.unwrap_or_else(|_| (u32::MAX, self.witnesses.clock.now()));
-            let mark = FaultMark {
-                edge,
-                number,
-                kind: entry.kind.name.to_owned(),
-                says: entry.fault.describe(),
-                hang: entry.fault.hang().map(|hang| hang.name().to_owned()),
-                delay: entry.fault.delay().map(nanos),
-                refuses: entry.fault.door() != Door::Open,
-                probability: entry.probability,
-                from,
-                until: None,
-            };
-            self.events.tell(Event::FaultInjected {
-                fault: format!("{} on {}", mark.says, entry.edge),
-            });
-            self.faults.push(mark);
+        let Witnesses {
+            lab,
+            experiment,
+            clock,
+            ..
+        } = self.witnesses;
+        for entry in experiment.faults.iter().filter(|entry| !entry.from_start) {
+            let mark = inject(lab, entry, &self.faults, clock, self.events).await;
+            self.faults.extend(mark);
         }
     }
 

@@ -96,7 +96,7 @@ async fn run_experiment(
         faults: experiment
             .faults
             .iter()
-            .map(|entry| format!("{} on {}", entry.fault.describe(), entry.edge))
+            .map(|entry| format!("{} on {}", entry.describe(), entry.edge))
             .collect(),
         phases: Vec::new(),
         ready_s: 0.0,
@@ -129,7 +129,7 @@ async fn in_fresh_lab(
     std::fs::create_dir_all(dir).map_err(own(&format!("create {}", dir.display())))?;
     let clock = Clock::start();
     let began = Instant::now();
-    let lab = Lab::start(plan, setting, dir, clock).await?;
+    let lab = Lab::start(plan, experiment, setting, dir, clock).await?;
     report.ready_s = began.elapsed().as_secs_f64();
 
     let observed = observe(plan, experiment, setting, &lab, clock).await;

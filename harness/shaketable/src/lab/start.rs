@@ -2,21 +2,22 @@
 //! before callers. Takes it down in the reverse order.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use shaketable_faults::Protocol;
 use shaketable_faults::observe::Clock;
 use shaketable_faults::plane::{Plane, PlaneError, Proxy, Settings};
 use tokio::task::JoinSet;
 
-use super::order;
+use super::inject::inject;
 use super::setting::Setting;
+use super::{order, proxies, stubs};
 use crate::event::Event;
-use crate::launch::{self, CommandSpec, LaunchError, Running, ServiceSpec};
+use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Played, Running, ServiceSpec};
 use crate::plan::Plan;
-use crate::suite::{Command, Edge, Service, Start};
+use crate::record::FaultMark;
+use crate::suite::{Command, Edge, Experiment, Service, Start};
 
 /// How long a setup, reset or teardown command may take.
 const COMMAND_MAX: Duration = Duration::from_mins(2);
@@ -27,9 +28,27 @@ pub enum LabError {
     /// A service or a command.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// A service, beside a proxy with the same port.
+    #[error("{source}\n  {note}")]
+    Crowded {
+        /// Why the service did not come up.
+        source: Box<LaunchError>,
+        /// What the proxy may have to do with it.
+        note: String,
+    },
     /// A proxy.
     #[error(transparent)]
     Plane(#[from] PlaneError),
+    /// A proxy cannot listen where the suite says.
+    #[error("listen at {address} for edge `{edge}`: {why}")]
+    Listen {
+        /// The edge.
+        edge: String,
+        /// Where.
+        address: SocketAddr,
+        /// Why not, and what to do about it.
+        why: String,
+    },
     /// Something of the harness's own.
     #[error("{what}: {source}")]
     Own {
@@ -60,10 +79,16 @@ pub(super) struct Lab {
     pub(super) proxies: Vec<Proxy>,
     /// In the order in which they were started.
     pub(super) running: Vec<Running>,
+    /// The services that we play ourselves.
+    pub(super) stubs: Vec<Played>,
     pub(super) addresses: BTreeMap<String, SocketAddr>,
     pub(super) ready_after: BTreeMap<String, Duration>,
+    /// The faults that were there before the services.
+    pub(super) early: Vec<FaultMark>,
     plane: Plane,
     down: Down,
+    /// The addresses that the suite names for proxies, held against other harnesses.
+    claims: Vec<AddressClaim>,
 }
 
 /// What is needed to take a lab down, whole or half built.
@@ -77,6 +102,7 @@ impl Lab {
     /// Starts everything. On an error nothing is left.
     pub(super) async fn start(
         plan: &Plan,
+        experiment: &Experiment,
         setting: &Setting,
         dir: &Path,
         clock: Clock,
@@ -85,17 +111,20 @@ impl Lab {
         let mut lab = Self {
             proxies: Vec::new(),
             running: Vec::new(),
+            stubs: Vec::new(),
             addresses: BTreeMap::new(),
             ready_after: BTreeMap::new(),
+            early: Vec::new(),
             plane,
             down: Down {
                 levels: order::levels(&plan.suite),
                 teardown: plan.suite.teardown.clone(),
                 dir: dir.to_owned(),
             },
+            claims: Vec::new(),
         };
         let came_up = tokio::select! {
-            came_up = lab.bring_up(plan, setting, dir) => came_up,
+            came_up = lab.bring_up(plan, experiment, setting, dir, clock) => came_up,
             // What is half started is given up, and ends as the rest is taken down.
             () = setting.cancel.cancelled() => Err(LabError::Interrupted),
         };
@@ -112,16 +141,19 @@ impl Lab {
     async fn bring_up(
         &mut self,
         plan: &Plan,
+        experiment: &Experiment,
         setting: &Setting,
         dir: &Path,
+        clock: Clock,
     ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
-            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            self.proxies.push(
-                self.plane
-                    .open(&edge.name.to_string(), edge.protocol, any_port)
-                    .await?,
-            );
+            let (proxy, claim) = proxies::open(&self.plane, edge).await?;
+            self.proxies.push(proxy);
+            self.claims.extend(claim);
+        }
+        for entry in experiment.faults.iter().filter(|entry| entry.from_start) {
+            let mark = inject(self, entry, &self.early, clock, &setting.events).await;
+            self.early.extend(mark);
         }
         commands("setup", &plan.suite.setup, dir, setting).await?;
         for level in self.down.levels.clone() {
@@ -148,11 +180,25 @@ impl Lab {
                 self.at(&plan.suite.edges, &service.name, address);
                 continue;
             }
+            if let Start::Stub(spec) = &service.start {
+                self.play(service, spec, plan, setting)?;
+                continue;
+            }
             let spec = self.spec(service, &plan.suite.edges, setting);
             let vars = self.vars(&plan.suite.edges, &service.name, setting);
             let log = dir.join(format!("{}.log", file_name(&service.name)));
             let keeper = setting.keeper.clone();
-            starting.spawn(async move { launch::start(&spec, &vars, &log, &keeper).await });
+            let beside = proxies::beside(service, &plan.suite.edges);
+            starting.spawn(async move {
+                let started = launch::start(&spec, &vars, &log, &keeper).await;
+                started.map_err(|source| match beside {
+                    Some(note) if source.may_be_the_port() => LabError::Crowded {
+                        source: Box::new(source),
+                        note,
+                    },
+                    _ => LabError::Launch(source),
+                })
+            });
         }
         let mut failed = None;
         while let Some(started) = starting.join_next().await {
@@ -167,7 +213,7 @@ impl Lab {
                     self.at(&plan.suite.edges, running.name(), running.address());
                     self.running.push(running);
                 }
-                Ok(Err(error)) => failed = failed.or(Some(LabError::Launch(error))),
+                Ok(Err(error)) => failed = failed.or(Some(error)),
                 Err(panicked) => {
                     let source = std::io::Error::other(panicked);
                     failed = failed.or(Some(LabError::Own {
@@ -181,7 +227,7 @@ impl Lab {
     }
 
     /// A service is up: the proxies of its edges lead to it from now on.
-    fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
+    pub(super) fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
         self.addresses.insert(service.to_owned(), address);
         for (edge, proxy) in edges.iter().zip(&self.proxies) {
             if edge.name.callee == service {
@@ -193,21 +239,8 @@ impl Lab {
     /// What `$NAME` stands for in a service's command line and environment.
     fn vars(&self, edges: &[Edge], service: &str, setting: &Setting) -> BTreeMap<String, String> {
         let mut vars = setting.vars();
-        vars.extend(self.edge_variables(edges, service));
+        vars.extend(proxies::names(edges, &self.proxies, service));
         vars
-    }
-
-    /// The variables in which a service finds its dependencies' proxies.
-    fn edge_variables<'a>(
-        &'a self,
-        edges: &'a [Edge],
-        service: &'a str,
-    ) -> impl Iterator<Item = (String, String)> + 'a {
-        edges
-            .iter()
-            .zip(&self.proxies)
-            .filter(move |(edge, _)| edge.name.caller == service)
-            .map(|(edge, proxy)| (edge.variable.clone(), url(edge.protocol, proxy.address())))
     }
 
     fn spec(&self, service: &Service, edges: &[Edge], setting: &Setting) -> ServiceSpec {
@@ -220,9 +253,9 @@ impl Lab {
                     .map_or_else(|| bin.clone(), |path| path.display().to_string());
                 std::iter::once(built).chain(args.iter().cloned()).collect()
             }
-            Start::Address(_) => Vec::new(),
+            Start::Stub(_) | Start::Address(_) => Vec::new(),
         };
-        let mut env: Vec<(String, String)> = self.edge_variables(edges, &service.name).collect();
+        let mut env = proxies::variables(edges, &self.proxies, &service.name);
         env.extend(
             service
                 .env
@@ -233,6 +266,8 @@ impl Lab {
             name: service.name.clone(),
             argv,
             env,
+            files: service.files.clone(),
+            hosts: proxies::hosts(edges, &self.proxies, &service.name),
             cwd: service.cwd.clone(),
             port: service.port,
             ready: service.ready.clone(),
@@ -247,6 +282,7 @@ impl Lab {
         let Self {
             proxies,
             running,
+            stubs,
             plane,
             down,
             ..
@@ -277,7 +313,10 @@ impl Lab {
         if !setting.keeper.all_ended().await {
             left.push("what was given up half started".to_owned());
         }
+        // Whatever could have called a stub has ended: what it tells now is final.
+        let ended = stubs::end(stubs, &down.dir, setting).await;
         commands("teardown", &down.teardown, &down.dir, setting).await?;
+        ended?;
         if left.is_empty() {
             return Ok(());
         }
@@ -312,14 +351,6 @@ async fn commands(
         .await?;
     }
     Ok(())
-}
-
-/// An address as callers expect it: a URL, or host and port where bytes are spoken.
-fn url(protocol: Protocol, address: SocketAddr) -> String {
-    match protocol {
-        Protocol::Auto | Protocol::Http => format!("http://{address}"),
-        Protocol::Tcp => address.to_string(),
-    }
 }
 
 /// Waits until a service that is said to be running takes a connection.

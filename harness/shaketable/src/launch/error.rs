@@ -47,6 +47,22 @@ pub enum LaunchError {
         /// What the system said.
         source: io::Error,
     },
+    /// The files of the service cannot be written.
+    #[error("start `{service}`: its files cannot be written: {source}")]
+    Files {
+        /// The service.
+        service: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The service cannot have names of hosts of its own.
+    #[error("start `{service}`: it cannot have host names of its own: {source}")]
+    Hosts {
+        /// The service.
+        service: String,
+        /// Why not, and what to do about it.
+        source: io::Error,
+    },
     /// The log file cannot be opened.
     #[error("start `{service}`: the log `{}` cannot be written: {}", path.display(), source)]
     Log {
@@ -103,6 +119,14 @@ pub enum LaunchError {
         /// The last lines of the service's log, when it had been started already.
         log_tail: Vec<String>,
     },
+    /// A stub could not be played.
+    #[error("play the stub `{service}`: {source}")]
+    Stub {
+        /// The service.
+        service: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A command ended with an error, or did not end in time.
     #[error("run `{command}`: {end}{}", Tail(log_tail))]
     CommandFailed {
@@ -121,6 +145,16 @@ pub enum LaunchError {
         /// What went wrong.
         source: io::Error,
     },
+}
+
+impl LaunchError {
+    /// Whether a port that the service could not have may be behind it.
+    pub fn may_be_the_port(&self) -> bool {
+        matches!(
+            self,
+            Self::DiedAtStart { .. } | Self::NotReady { .. } | Self::PortInUse { .. }
+        )
+    }
 }
 
 /// The process that has a port.

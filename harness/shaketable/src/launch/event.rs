@@ -70,6 +70,10 @@ pub(super) struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Step {
+    /// Writing the target's files.
+    Files,
+    /// Giving the target names of hosts of its own.
+    Hosts,
     /// Entering the working directory.
     Cwd,
     /// Executing the program.

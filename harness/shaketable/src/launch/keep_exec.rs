@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -40,6 +41,13 @@ pub(super) fn main(options: &Options) -> ExitCode {
 /// Returns only when it failed.
 fn become_target(options: &Options, status: &mut File) -> Failure {
     let fail = |at, error: io::Error| Failure::new(at, &error);
+    // Before anything that a change of credentials could undo. This process has one thread, without
+    // which the system would not have it.
+    if let Some(etc) = &options.etc
+        && let Err(error) = platform::lay_over_etc(Path::new(etc))
+    {
+        return fail(Step::Hosts, error);
+    }
     if let Err(error) = prepare(options) {
         return fail(Step::Keeper, error);
     }

@@ -2,7 +2,8 @@
 //!
 //! It is our own binary in a hidden mode, so it parses by hand and starts no runtime. Its stdin is the
 //! lifeline. The harness writes `stop <grace_ms>` on it to ask for an orderly end and keeps it open;
-//! end of file means that the harness is gone, which also cuts a running grace short.
+//! end of file means that the harness is gone, which also cuts a running grace short. The target's
+//! files, where it has any, come first on it: so the one that writes them is the one that removes them.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
@@ -17,7 +18,7 @@ use nix::unistd::Pid;
 
 use super::event::{Event, Failure, Step};
 use super::tree::Tree;
-use super::{keep_exec, platform};
+use super::{belongings, keep_exec, platform};
 
 /// How long a tree gets to end when its harness died without a word.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
@@ -37,10 +38,12 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         };
     }
     let prefix = own_prefix(args.len());
-    match Options::parse(&args).and_then(|options| keep(&options, &prefix)) {
+    let of_keeper = |error| Failure::new(Step::Keeper, &error);
+    let options = Options::parse(&args).map_err(of_keeper);
+    match options.and_then(|options| keep(&options, &prefix)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tell(&Event::Failed(Failure::new(Step::Keeper, &error)));
+        Err(failure) => {
+            tell(&Event::Failed(failure));
             ExitCode::FAILURE
         }
     }
@@ -61,6 +64,10 @@ pub(super) struct Options {
     pub(super) nofile: Option<u64>,
     pub(super) cwd: Option<OsString>,
     pub(super) parent: Option<i32>,
+    /// The directory with the target's files, which the keeper makes and removes.
+    pub(super) belongings: Option<OsString>,
+    /// What is laid over `/etc` for the target alone.
+    pub(super) etc: Option<OsString>,
     pub(super) argv: Vec<OsString>,
 }
 
@@ -79,6 +86,8 @@ impl Options {
                 Some("--cwd") => options.cwd = Some(value.clone()),
                 Some("--grace-ms") => options.grace = Some(Duration::from_millis(number(value)?)),
                 Some("--nofile") => options.nofile = Some(number(value)?),
+                Some("--belongings") => options.belongings = Some(value.clone()),
+                Some("--etc") => options.etc = Some(value.clone()),
                 Some("--parent") => options.parent = Some(number(value)?),
                 _ => return Err(bad(flag)),
             }
@@ -120,21 +129,31 @@ pub(super) fn tell(event: &Event) {
     }
 }
 
-fn keep(options: &Options, prefix: &[OsString]) -> io::Result<()> {
-    blocked_signals().thread_block()?;
-    platform::adopt_orphans()?;
+fn keep(options: &Options, prefix: &[OsString]) -> Result<(), Failure> {
+    let of_keeper = |error: io::Error| Failure::new(Step::Keeper, &error);
+    blocked_signals()
+        .thread_block()
+        .map_err(|error| of_keeper(error.into()))?;
+    platform::adopt_orphans().map_err(of_keeper)?;
+    let own_dir = options.belongings.as_deref().map(belongings::receive);
+    let own_dir = own_dir
+        .transpose()
+        .map_err(|error| Failure::new(Step::Files, &error))?;
     // Forked here, on the main thread: the target is killed when the thread that forked it ends.
-    let (target, mut status) = spawn(options, prefix)?;
-    let tree = Arc::new(Tree::new(target));
+    let (target, mut status) = spawn(options, prefix).map_err(of_keeper)?;
+    let tree = Arc::new(Tree::new(target, own_dir));
     let listener = Arc::clone(&tree);
     let orphan_grace = options.grace.unwrap_or(ORPHAN_GRACE);
-    std::thread::Builder::new().spawn(move || listener.follow_lifeline(orphan_grace))?;
+    std::thread::Builder::new()
+        .spawn(move || listener.follow_lifeline(orphan_grace))
+        .map_err(of_keeper)?;
 
     let mut report = String::new();
     status
         .by_ref()
         .take(STATUS_BYTES_MAX)
-        .read_to_string(&mut report)?;
+        .read_to_string(&mut report)
+        .map_err(of_keeper)?;
     tell(&outcome(&report, target));
     tree.keep();
     Ok(())
@@ -156,6 +175,9 @@ fn spawn(options: &Options, prefix: &[OsString]) -> io::Result<(Pid, io::PipeRea
     }
     if let Some(cwd) = &options.cwd {
         command.arg("--cwd").arg(cwd);
+    }
+    if let Some(etc) = options.belongings.as_deref().and_then(belongings::etc) {
+        command.arg("--etc").arg(etc);
     }
     command.arg("--").args(&options.argv);
     command

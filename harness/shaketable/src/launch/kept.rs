@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use super::belongings::OwnDir;
 use super::event::{Event, Exit, Failure, Step, Stopped};
 use super::order::Order;
 use super::platform;
@@ -81,20 +82,28 @@ impl Kept {
         held: H,
     ) -> Result<Self, Failure> {
         let of_keeper = |error: io::Error| Failure::new(Step::Keeper, &error);
+        // The keeper removes it; this is for a keeper that cannot.
+        let own_dir = order.belongings.as_ref().map(|own| OwnDir::new(&own.dir));
         let mark = new_mark();
         let mut child = keeper_command(order, keeper, orphan_grace, &mark)
             .spawn()
             .map_err(of_keeper)?;
         let gone = || of_keeper(io::Error::other("it ended at once"));
-        let lifeline = child.stdin.take().ok_or_else(gone)?;
+        let mut lifeline = child.stdin.take().ok_or_else(gone)?;
         let mut events = BufReader::new(child.stdout.take().ok_or_else(gone)?).lines();
         let keeper_pid = child
             .id()
             .and_then(|pid| i32::try_from(pid).ok())
             .ok_or_else(gone)?;
 
-        let first = timeout(START_MAX, next_event(&mut events)).await;
-        let pid = match first {
+        let first = timeout(START_MAX, async {
+            if let Some(own) = &order.belongings {
+                // A keeper that does not read them has ended, and that is heard below.
+                let _ = lifeline.write_all(own.line().as_bytes()).await;
+            }
+            next_event(&mut events).await
+        });
+        let pid = match first.await {
             Ok(Some(Event::Started { pid })) => pid,
             Ok(Some(Event::Failed(failure))) => return Err(failure),
             Ok(_) => return Err(gone()),
@@ -106,6 +115,7 @@ impl Kept {
             child,
             events,
             mark,
+            own_dir,
             tell_exit,
             tell_end,
         };
@@ -179,6 +189,9 @@ fn keeper_command(
     if let Some(soft) = keeper.nofile {
         command.arg("--nofile").arg(soft.to_string());
     }
+    if let Some(own) = &order.belongings {
+        command.arg("--belongings").arg(&own.dir);
+    }
     command.arg("--").args(&order.argv);
     command
         .envs(order.env.iter().map(|(name, value)| (name, value)))
@@ -201,7 +214,8 @@ fn keeper_errors(log: &Path) -> Stdio {
     file.map_or_else(|_| Stdio::null(), Stdio::from)
 }
 
-fn new_mark() -> String {
+/// A name that nothing else on this machine has.
+pub(super) fn new_mark() -> String {
     use std::hash::{BuildHasher, Hasher, RandomState};
     format!(
         "{}-{:016x}",
@@ -220,6 +234,7 @@ struct Listener {
     child: Child,
     events: Lines<BufReader<ChildStdout>>,
     mark: String,
+    own_dir: Option<OwnDir>,
     tell_exit: watch::Sender<Option<Exit>>,
     tell_end: watch::Sender<Option<Stopped>>,
 }
@@ -238,6 +253,7 @@ impl Listener {
             Some(swept) => swept,
             None => self.sweep_for_keeper().await,
         };
+        drop(self.own_dir.take());
         let exit = *self.tell_exit.borrow();
         let exit = exit.unwrap_or(Exit::Unknown);
         self.tell_exit.send_replace(Some(exit));

@@ -8,6 +8,9 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `service` | start a service, wait until it is ready, stop it |
+//! | `belongings` | the directory that a target has while it lives, with the files written for it |
+//! | `hosts` | what a target's own `/etc/hosts` says |
+//! | `stub` | a service without a process, which we play ourselves |
 //! | `cargo` | build a service that is started by `cargo` |
 //! | `command` | run a setup, reset or teardown command |
 //! | [`keeper`] | the small process over every target: ends the whole tree when the lifeline ends |
@@ -18,15 +21,19 @@
 //! | `event` | what a keeper tells, and how a process ended |
 //! | `ready` | when a service counts as ready, one strategy per file |
 //! | `port` | the choice of a port that nobody else has |
+//! | `claim` | an address that the suite names for a proxy, held against other harnesses |
 //! | `log` | the last lines of a log, and reading one as it grows |
 //! | `platform` | what only some systems can do |
 //!
 //! Invariant: a target is only ever started by a keeper, and a keeper only ever ends after its tree.
 
+mod belongings;
 mod cargo;
+mod claim;
 mod command;
 mod error;
 mod event;
+mod hosts;
 mod keep_exec;
 pub mod keeper;
 mod kept;
@@ -36,9 +43,11 @@ mod platform;
 mod port;
 mod ready;
 mod service;
+mod stub;
 mod tree;
 
 pub use self::cargo::{CargoBin, cargo_build};
+pub use self::claim::{AddressClaim, claim_address, why_not};
 pub use self::command::{CommandSpec, run_command};
 pub use self::error::{CommandEnd, LaunchError, PortOwner};
 pub use self::event::{Exit, Stopped};
@@ -46,3 +55,4 @@ pub use self::kept::KeeperCommand;
 pub use self::log::last_lines;
 pub use self::ready::Ready;
 pub use self::service::{Running, ServiceSpec, start};
+pub use self::stub::{Played, play};

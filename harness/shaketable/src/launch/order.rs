@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
+use super::belongings::Belongings;
 use super::error::LaunchError;
 use super::event::{Failure, Step};
 use crate::expand::expand;
@@ -15,6 +16,7 @@ pub(super) struct Order {
     pub(super) env: Vec<(String, String)>,
     pub(super) cwd: PathBuf,
     pub(super) log: PathBuf,
+    pub(super) belongings: Option<Belongings>,
 }
 
 /// The command line and environment with every name replaced. Directory and log are still to be set.
@@ -34,6 +36,7 @@ pub(super) fn expand_order(
         env: env.collect::<Result<_, _>>()?,
         cwd: PathBuf::new(),
         log: PathBuf::new(),
+        belongings: None,
     })
 }
 
@@ -88,6 +91,8 @@ pub(super) fn not_started(service: &str, order: &Order, failure: &Failure) -> La
     let service = service.to_owned();
     let source = failure.to_io();
     match failure.at {
+        Step::Files => LaunchError::Files { service, source },
+        Step::Hosts => LaunchError::Hosts { service, source },
         Step::Cwd => LaunchError::BadCwd {
             service,
             cwd: order.cwd.clone(),

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
 use tokio::time::timeout;
 
+use super::belongings::Belongings;
 use super::error::{LaunchError, TAIL_LINES};
 use super::event::{Exit, Stopped};
 use super::kept::{KeeperCommand, Kept};
@@ -16,6 +18,7 @@ use super::order::{expand_all, expand_order, not_started, open_log};
 use super::platform::{self, Listener};
 use super::port::{self, PortLease};
 use super::ready::{self, Ready, Target};
+use crate::between::template::Template;
 
 /// How often a service that lost the race for its free port is started again with another.
 const PORT_TRIES: usize = 3;
@@ -31,6 +34,10 @@ pub struct ServiceSpec {
     pub argv: Vec<String>,
     /// What its environment has beyond ours. `$NAME` is expanded in the values. `PORT` comes by itself.
     pub env: Vec<(String, String)>,
+    /// The files that are written for it, by their paths below `$FILES`. They are gone when it is.
+    pub files: IndexMap<String, Template>,
+    /// Names of hosts that lead this service, and nobody else, to these addresses.
+    pub hosts: Vec<(IpAddr, String)>,
     /// Its working directory; a relative program path starts here.
     pub cwd: PathBuf,
     /// The port it must have; otherwise a free one is chosen.
@@ -160,7 +167,9 @@ async fn attempt(
     let port = lease.port;
     let mut vars = vars.clone();
     vars.insert("PORT".to_owned(), port.to_string());
+    let belongings = Belongings::of(spec, &mut vars)?;
     let mut order = expand_order(&spec.name, &spec.argv, &spec.env, &vars)?;
+    order.belongings = belongings;
     order.env.push(("PORT".to_owned(), port.to_string()));
     order.cwd.clone_from(&spec.cwd);
     log.clone_into(&mut order.log);

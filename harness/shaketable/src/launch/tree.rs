@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::belongings::OwnDir;
 use super::event::{Event, Exit};
 use super::keeper::tell;
 use super::platform;
@@ -20,6 +21,8 @@ pub(super) const SWEEP_MAX: Duration = Duration::from_secs(10);
 /// Everything that the target has started, and the target.
 pub(super) struct Tree {
     target: Pid,
+    /// Removed when nobody is left who could use it.
+    own_dir: Option<OwnDir>,
     state: Mutex<State>,
 }
 
@@ -31,9 +34,10 @@ struct State {
 }
 
 impl Tree {
-    pub(super) fn new(target: Pid) -> Self {
+    pub(super) fn new(target: Pid, own_dir: Option<OwnDir>) -> Self {
         Self {
             target,
+            own_dir,
             state: Mutex::default(),
         }
     }
@@ -48,7 +52,7 @@ impl Tree {
             platform::await_child();
             let mut state = self.lock();
             if self.reap(&mut state) {
-                return Self::tell_swept(&state, 0);
+                return self.tell_swept(&state, 0);
             }
             // In an orderly stop the target's group shares its grace.
             let group_ends = state.stopping && killpg(self.target, None).is_ok();
@@ -88,12 +92,12 @@ impl Tree {
         loop {
             let mut state = self.lock();
             if self.reap(&mut state) {
-                return Self::tell_swept(&state, 0);
+                return self.tell_swept(&state, 0);
             }
             let group = (!state.target_gone).then_some(self.target);
             let alive = platform::descendants(group);
             if started.elapsed() > SWEEP_MAX {
-                return Self::tell_swept(
+                return self.tell_swept(
                     &state,
                     u32::try_from(alive.len()).unwrap_or(u32::MAX).max(1),
                 );
@@ -113,7 +117,10 @@ impl Tree {
         }
     }
 
-    fn tell_swept(state: &State, left: u32) {
+    fn tell_swept(&self, state: &State, left: u32) {
+        if let Some(own_dir) = &self.own_dir {
+            own_dir.remove();
+        }
         let killed = u32::try_from(state.killed.len()).unwrap_or(u32::MAX);
         tell(&Event::Swept { killed, left });
     }

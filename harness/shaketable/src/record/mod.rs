@@ -177,6 +177,9 @@ pub struct ServiceSeen {
     pub name: String,
     /// Whether we started it, so that its process can be watched.
     pub ours: bool,
+    /// Whether we played it ourselves, so that it has no process.
+    #[serde(default)]
+    pub stub: bool,
     /// How long it took to get ready.
     pub ready_after: Nanos,
 }

@@ -593,7 +593,7 @@ mod tests {
             Recording {
                 suite, experiment, seed, missed, interrupted, calls, faults, phases, end,
                 trace_base: 7,
-                services: vec![ServiceSeen { name: "b".to_owned(), ours: true, ready_after: seed }],
+                services: vec![ServiceSeen { name: "b".to_owned(), ours: true, stub: false, ready_after: seed }],
                 edges: vec!["a -> b".parse().unwrap(), "b -> c".parse().unwrap()],
                 seen: seen.collect(),
                 classes: vec![class("a"), class("b"), class("c")],

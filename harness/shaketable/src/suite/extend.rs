@@ -1,11 +1,10 @@
 //! Reading a suite and the files that it extends, into one tree.
 
-use std::io::ErrorKind;
 use std::path::{Component, Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use super::errors::Errors;
-use super::files::{FILE_BYTES_MAX, Files};
+use super::files::{Files, Unreadable, read_text};
 use super::near;
 use super::parse;
 use super::path::steps;
@@ -56,35 +55,18 @@ fn read_one(
         ),
         None => errors.add_file(name, message, help),
     };
-    let bytes = match files.read(name) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let (reason, help) = match error.kind() {
-                ErrorKind::NotFound => ("there is no such file".to_owned(), missing_help(asked)),
-                ErrorKind::IsADirectory => ("this is a directory".to_owned(), "name the file"),
-                _ => (error.to_string(), ""),
-            };
-            refuse(format!("cannot be read: {reason}"), help);
+    let text = match read_text(files, name) {
+        Ok(text) => text,
+        Err(Unreadable {
+            missing: true,
+            reason,
+            ..
+        }) => {
+            refuse(reason, missing_help(asked));
             return None;
         }
-    };
-    if bytes.len() > FILE_BYTES_MAX {
-        let mib = FILE_BYTES_MAX >> 20;
-        refuse(
-            format!("has more than {mib} MiB, which no suite needs"),
-            "is it the right file?",
-        );
-        return None;
-    }
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = valid.split(|byte| *byte == b'\n').count();
-            refuse(
-                format!("is not UTF-8 text, first in line {line}"),
-                "save it as UTF-8",
-            );
+        Err(unreadable) => {
+            refuse(unreadable.reason, unreadable.help);
             return None;
         }
     };
@@ -182,7 +164,7 @@ fn base_of(
 }
 
 /// A path relative to a file's directory, without detours.
-fn beside(file: &str, relative: &str) -> String {
+pub(super) fn beside(file: &str, relative: &str) -> String {
     let mut path = FilePath::new(file)
         .parent()
         .map(PathBuf::from)
@@ -202,7 +184,7 @@ fn beside(file: &str, relative: &str) -> String {
 }
 
 /// Lays one tree over another: maps merge, everything else is replaced. Of keys that exclude each
-/// other, those of the tree above stay.
+/// other, those of the tree above stay; so a stub takes the place of a process with all its keys.
 pub(super) fn merge(base: Node, over: Node, shape: Shape<'_>) -> Node {
     let (Kind::Map(mut merged), true) = (base.kind, matches!(over.kind, Kind::Map(_))) else {
         return over;
@@ -218,6 +200,9 @@ pub(super) fn merge(base: Node, over: Node, shape: Shape<'_>) -> Node {
         if group.iter().any(|key| entries.contains_key(*key)) {
             merged.retain(|key, _| !group.contains(&key.as_str()) || entries.contains_key(key));
         }
+    }
+    for alone in entries.keys().flat_map(|key| shape.not_beside(key)) {
+        merged.shift_remove(alone);
     }
     for (key, mut entry) in entries {
         if let Some(below) = merged.get_mut(&key) {

@@ -20,6 +20,51 @@ pub trait Files {
     fn is_dir(&self, path: &Path) -> bool;
 }
 
+/// Why there is no text.
+pub(super) struct Unreadable {
+    /// What goes after the name of the file.
+    pub(super) reason: String,
+    /// What to do about it.
+    pub(super) help: &'static str,
+    /// Whether there is no such file.
+    pub(super) missing: bool,
+}
+
+/// The text of a file.
+pub(super) fn read_text(files: &dyn Files, name: &str) -> Result<String, Unreadable> {
+    let unreadable = |reason: String, help| Unreadable {
+        reason,
+        help,
+        missing: false,
+    };
+    let bytes = files.read(name).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Unreadable {
+            missing: true,
+            ..unreadable("cannot be read: there is no such file".to_owned(), "")
+        },
+        io::ErrorKind::IsADirectory => unreadable(
+            "cannot be read: this is a directory".to_owned(),
+            "name the file",
+        ),
+        _ => unreadable(format!("cannot be read: {error}"), ""),
+    })?;
+    if bytes.len() > FILE_BYTES_MAX {
+        let mib = FILE_BYTES_MAX >> 20;
+        return Err(unreadable(
+            format!("has more than {mib} MiB, which no suite needs"),
+            "is it the right file?",
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.split(|byte| *byte == b'\n').count();
+        unreadable(
+            format!("is not UTF-8 text, first in line {line}"),
+            "save it as UTF-8",
+        )
+    })
+}
+
 /// The file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;

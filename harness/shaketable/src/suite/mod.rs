@@ -32,6 +32,7 @@ mod written;
 pub use errors::{ERRORS_TOLD_MAX, SuiteError, SuiteErrors};
 pub use files::{Disk, FILE_BYTES_MAX, Files, InMemory};
 pub use model::*;
+pub use near::near;
 pub use schema::schema;
 
 use self::errors::Errors;

@@ -2,7 +2,7 @@
 //!
 //! How it is written down is another matter, and stands in `written.rs`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,9 +12,14 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use shaketable_faults::Protocol;
 use shaketable_faults::fault::{self, Fault};
-use shaketable_faults::units::Rate;
+use shaketable_faults::stub;
+use shaketable_faults::times::{Schedule, Shape, Times};
+use shaketable_faults::units::{HumanDuration, Rate};
 use shaketable_faults::which::Which;
 
+use crate::between::form::Form;
+use crate::between::names::{self, Called, Meaning};
+use crate::between::template::Template;
 use crate::check::{self, Check};
 use crate::names::EdgeName;
 
@@ -61,6 +66,8 @@ pub struct Service {
     pub port: Option<u16>,
     /// What is added to its environment; not yet expanded.
     pub env: IndexMap<String, String>,
+    /// The files that are written for it, by their paths below `$FILES`.
+    pub files: IndexMap<String, Template>,
     /// Where it runs.
     pub cwd: PathBuf,
     /// How to see that it is ready.
@@ -90,8 +97,17 @@ pub enum Start {
         /// Whether it is built with optimisation.
         release: bool,
     },
+    /// Nothing runs: Shaketable plays it.
+    Stub(Arc<stub::Spec>),
     /// It already runs, here.
     Address(SocketAddr),
+}
+
+impl Service {
+    /// Whether it is a process that we start.
+    pub fn is_started(&self) -> bool {
+        matches!(self.start, Start::Run { .. } | Start::Cargo { .. })
+    }
 }
 
 /// How to see that a service is ready.
@@ -112,10 +128,25 @@ pub enum Ready {
 pub struct Edge {
     /// Caller and callee.
     pub name: EdgeName,
-    /// The caller's environment variable in which it finds the proxy.
-    pub variable: String,
+    /// The caller's environment variables in which it finds the proxy, and what each holds.
+    pub variables: IndexMap<String, Form>,
+    /// Where the proxy listens; at a free port of 127.0.0.1 when nothing is fixed.
+    pub listen: Option<SocketAddr>,
+    /// The names of hosts that are the proxy's for this caller alone.
+    pub hosts: Vec<String>,
     /// What is spoken.
     pub protocol: Protocol,
+}
+
+/// Every `$NAME` that a caller has by its edges; all of them must be its own. What a name is about
+/// is counted in their order.
+pub fn names_of_caller<'a>(edges: impl IntoIterator<Item = &'a Edge>) -> IndexMap<String, Meaning> {
+    let called = |edge: &'a Edge| Called {
+        callee: &edge.name.callee,
+        variables: &edge.variables,
+    };
+    let called: Vec<Called<'a>> = edges.into_iter().map(called).collect();
+    names::of_caller(&called)
 }
 
 /// Load and faults over phases, and the checks that must hold.
@@ -146,10 +177,50 @@ pub struct FaultEntry {
     pub fault: Arc<dyn Fault>,
     /// The exchanges that it is meant for.
     pub which: Which,
+    /// Which of these by their count.
+    pub times: Times,
     /// The share of these that it hits, above 0 and at most 1.
     pub probability: f64,
+    /// From when to when, counted from when it is injected.
+    pub schedule: Schedule,
+    /// Whether it is injected before the services start.
+    pub from_start: bool,
     /// Where it is written.
     pub at: Position,
+}
+
+impl FaultEntry {
+    /// One line for a person: what, and when if that is not the whole phase.
+    pub fn describe(&self) -> String {
+        let mut text = self.fault.describe();
+        let Schedule {
+            after,
+            lasts,
+            shape,
+        } = self.schedule;
+        if !after.is_zero() {
+            let _ = write!(text, ", after {}", HumanDuration(after));
+        }
+        if let Some(lasts) = lasts {
+            let _ = write!(text, ", for {}", HumanDuration(lasts));
+        }
+        match shape {
+            Shape::Steady => {}
+            Shape::Ramp { over } => {
+                let _ = write!(text, ", growing over {over}");
+            }
+            Shape::Wave { on, off } => {
+                let _ = write!(text, ", {on} on and {off} off");
+            }
+            Shape::Outages { up, down } => {
+                let _ = write!(text, ", in outages of about {down} every {up}");
+            }
+        }
+        if self.from_start {
+            text.push_str(", from the start");
+        }
+        text
+    }
 }
 
 /// One check of an experiment.

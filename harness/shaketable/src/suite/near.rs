@@ -4,10 +4,7 @@
 const CLIPPED_CHARS: usize = 60;
 
 /// The candidate that was most likely meant.
-pub(super) fn near<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn near<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > 100 {
         return None;
     }

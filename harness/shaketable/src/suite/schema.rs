@@ -206,6 +206,18 @@ impl<'a> Shape<'a> {
         texts(self.keyword("not").and_then(|not| not.get("required")))
     }
 
+    /// The keys that may not be there where this one is; empty where there is no such rule.
+    pub(super) fn not_beside(self, key: &str) -> Vec<&'a str> {
+        let alone = self
+            .keyword("dependentSchemas")
+            .and_then(|all| all.get(key));
+        let others = alone.and_then(|alone| alone.pointer("/not/anyOf")?.as_array());
+        let others = others.into_iter().flatten();
+        others
+            .flat_map(|other| texts(other.get("required")))
+            .collect()
+    }
+
     /// The shape of the parameters of a check.
     pub(super) fn params_of_check(self, name: &str) -> Self {
         let steps = ["experiments", "", "expect"];

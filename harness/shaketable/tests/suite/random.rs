@@ -161,6 +161,23 @@ fn what_is_large_is_bounded() {
             |n| format!("      - {{ edge: a -> b{n}, latncy: 1 }}\n"),
             "",
         ),
+        // The text is its own template.
+        wide(
+            "services: { a: { run: $FILES, files: { x: y } } }\n# ",
+            "$A ",
+            "",
+        ),
+        wide(
+            &format!(
+                "services: {{ a: {{ calls: {{ {} }}, run: \"",
+                (0..200)
+                    .map(|n| format!("b{n}: {{}}, "))
+                    .collect::<Vec<_>>()
+                    .concat()
+            ),
+            "$B199_PORT ",
+            "\" } }",
+        ),
         numbered(
             "services:\n  a:\n    calls: {",
             |n| format!("b{n}: A{n},"),

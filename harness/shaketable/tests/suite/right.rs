@@ -1,11 +1,14 @@
 //! Right suites, and the model that comes of each.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use shaketable::between::form::Form;
 use shaketable::names::EdgeName;
 use shaketable::suite::{self, Command, Disk, InMemory, Phases, Ready, Start, Suite};
 use shaketable_faults::Protocol;
+use shaketable_faults::stub::{Request, Stub};
 
 use super::load_text;
 
@@ -54,9 +57,11 @@ fn the_small_suite_of_the_design_has_every_default() {
     };
     assert_eq!(only.name, edge("order -> inventory"));
     assert_eq!(
-        (only.variable.as_str(), only.protocol),
-        ("INVENTORY_URL", Protocol::Auto)
+        only.variables["INVENTORY_URL"],
+        Form::Url(String::new()),
+        "the shortest way"
     );
+    assert_eq!((only.variables.len(), only.protocol), (1, Protocol::Auto));
 
     let experiment = &suite.experiments["slow inventory"];
     assert_eq!(experiment.phases, Phases::default());
@@ -153,11 +158,142 @@ fn services_of_every_kind_are_read() {
         [
             "stock -> database",
             "order -> stock",
+            "order -> database",
             "gateway -> order",
-            "gateway -> stock"
+            "gateway -> stock",
+            "cron -> stock"
         ]
     );
     assert_eq!(suite.edges[0].protocol, Protocol::Tcp);
+}
+
+#[test]
+fn every_way_to_find_a_proxy_is_read() {
+    let suite = load("everything");
+    let edge = |name: &str| {
+        let found = suite
+            .edges
+            .iter()
+            .find(|edge| edge.name.to_string() == name);
+        found.unwrap()
+    };
+    let proxy = "127.0.0.5:5432".parse().unwrap();
+    let database = edge("stock -> database");
+    let told: Vec<String> = database
+        .variables
+        .iter()
+        .map(|(name, form)| format!("{name}={}", form.text(proxy)))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "DATABASE_URL=postgres://u:pa$$w@127.0.0.5:5432/app?sslmode=disable",
+            "DB_ADDR=127.0.0.5:5432",
+            "DB_HOST=127.0.0.5",
+            "DB_PORT=5432",
+        ]
+    );
+    assert_eq!(
+        (database.listen, database.hosts.as_slice()),
+        (
+            Some(proxy),
+            &["db.internal".to_owned(), "db".to_owned()][..]
+        )
+    );
+    assert_eq!(
+        edge("order -> stock").variables["STOCK_URL"],
+        Form::Url("/v1".to_owned())
+    );
+    let by_name = edge("gateway -> order");
+    assert_eq!(by_name.hosts, ["order.internal"]);
+    assert_eq!(by_name.listen, Some("[::1]:8080".parse().unwrap()));
+    assert!(by_name.variables.is_empty());
+    assert!(edge("cron -> stock").listen.is_some());
+}
+
+#[test]
+fn templates_are_read_with_what_is_known_already() {
+    let suite = load_with("everything", &[("HOME", "/root")]);
+    let files = &suite.services["order"].files;
+    assert_eq!(
+        files.keys().collect::<Vec<_>>(),
+        ["conf.d/order.toml", "empty"]
+    );
+    let order = &files["conf.d/order.toml"];
+    assert_eq!(
+        order.names().collect::<Vec<_>>(),
+        ["PORT", "DATABASE_HOST", "DATABASE_PORT", "STOCK_URL"]
+    );
+    assert_eq!(
+        order.fill(&|name| Some(name.to_lowercase())).unwrap(),
+        "# $ is a dollar, and so is one that names nothing: ^a$\n\
+         listen = \"127.0.0.1:port\"\n\
+         database = \"database_host:database_port\"\n\
+         stock = \"stock_url\"\n\
+         home = \"/root\"\n"
+    );
+    assert_eq!(files["empty"].fill(&|_| None).unwrap(), "");
+}
+
+#[test]
+fn variables_of_edges_can_be_used_without_being_given() {
+    let text = "name: a\nservices:\n  stock-db: { run: ./a }\n  \
+        order: { run: './b $STOCK_DB_HOST:$STOCK_DB_PORT', calls: { stock-db: {} } }\n\
+        load: { rate: 1/s, request: { to: order, get: / } }\n\
+        experiments: { e: { expect: [process_survival] } }\n";
+    let suite = load_text(text).map_err(|e| e.to_plain()).unwrap();
+    assert!(suite.edges[0].variables.is_empty());
+}
+
+#[test]
+fn a_stub_is_read_and_can_be_played() {
+    let suite = load("everything");
+    let payment = &suite.services["payment"];
+    assert_eq!(payment.port, Some(9002));
+    assert!(!payment.is_started() && suite.services["stock"].is_started());
+    let Start::Stub(spec) = &payment.start else {
+        panic!("{:?}", payment.start)
+    };
+    assert_eq!(
+        spec.routes().collect::<Vec<_>>(),
+        [
+            "pay",
+            "GET /accounts/me",
+            "PUT /a",
+            "PATCH /a",
+            "DELETE /a",
+            "HEAD /a",
+            "ANY /{*rest}"
+        ]
+    );
+    let stub = Stub::new("payment", Arc::clone(spec), 1);
+    let body = br#"{"amount": 0, "currency": "EUR"}"#;
+    let headers: [(&str, &[u8]); 1] = [("x-tier", b"golden")];
+    let response = stub.answer(&Request {
+        method: "POST",
+        target: "/charges/A1?fast=1&page=2",
+        headers: &headers,
+        body,
+    });
+    assert_eq!(response.status, 201);
+    assert_eq!(
+        response.body,
+        r#"{"id":"A1","page":"2","trace":null,"at":[0,null]}"#
+    );
+    let retry_after = ("retry-after".to_owned(), "1.50".to_owned());
+    assert!(
+        response.headers.contains(&retry_after),
+        "a number is the text that was written: {response:?}"
+    );
+    assert_eq!(
+        stub.summary()["state"],
+        serde_json::json!({
+            "charges/A1": { "whole": { "amount": 0, "currency": "EUR" }, "left": 10 },
+            "limits": { "day": 1000 },
+            "stock/A1": 9,
+            "total": 0,
+        })
+    );
 }
 
 #[test]
@@ -253,6 +389,12 @@ fn a_suite_completes_the_ones_that_it_extends() {
         "`cargo` replaces `run`"
     );
     assert_eq!(order.ready, Ready::Http("/healthz".to_owned()));
+    let payment = &suite.services["payment"];
+    assert!(
+        matches!(&payment.start, Start::Stub(spec) if spec.routes().eq(["POST /charges"])),
+        "a stub takes the place of a process with all its keys"
+    );
+    assert_eq!((payment.port, payment.env.len()), (Some(9100), 0));
     let slow = &suite.experiments["slow"];
     assert_eq!(slow.load.requests.len(), 2, "`requests` replaces `request`");
     assert_eq!(slow.faults[0].fault.describe(), "latency 250ms");

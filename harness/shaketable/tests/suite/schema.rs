@@ -40,7 +40,7 @@ fn every_fault_and_check_is_in_the_schema_and_its_example_is_a_right_suite() {
     {
         assert!(schema.contains(&format!("\"{name}\"")), "{name}");
         let text = format!(
-            "name: a\nservices:\n  inventory: {{ run: ./a }}\n  order: {{ run: ./b, calls: {{ inventory: URL }} }}\n\
+            "name: a\nservices:\n  inventory: {{ run: ./a }}\n  inventory-v2: {{ run: ./c }}\n  order: {{ run: ./b, calls: {{ inventory: URL }} }}\n\
              load: {{ rate: 1/s, request: {{ to: order, name: POST /orders, post: /orders }} }}\nexperiments:\n  e:\n{entry}"
         );
         if let Err(errors) = super::load_text(&text) {

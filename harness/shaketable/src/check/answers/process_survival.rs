@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::view::time;
 use crate::check::{Check, Known, Verdict};
 use crate::names::ServiceName;
-use crate::record::Recording;
+use crate::record::{Recording, ServiceSeen};
 
 /// The parameters of `process_survival`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -49,14 +49,19 @@ impl Check for ProcessSurvival {
             .measured(format!("{} died", deaths.len()), "0")
             .exercised(watched, "processes");
         if watched == 0 {
-            return vec![verdict.inconclusive(
-                "the service was not started by us, so its process cannot be watched",
-            )];
+            let stub = |service: &ServiceSeen| service.stub && wanted(&service.name);
+            return vec![
+                verdict.inconclusive(if recording.services.iter().any(stub) {
+                    "a stub is played by us and has no process that could be watched"
+                } else {
+                    "the service was not started by us, so its process cannot be watched"
+                }),
+            ];
         }
         let unwatched: Vec<&str> = recording
             .services
             .iter()
-            .filter(|s| !s.ours && wanted(&s.name))
+            .filter(|s| !s.ours && !s.stub && wanted(&s.name))
             .map(|s| s.name.as_str())
             .collect();
         let verdict = match &unwatched[..] {
@@ -142,6 +147,19 @@ mod tests {
         theirs
             .judged_by(&ProcessSurvival::default())
             .is_open("not started by us");
+    }
+
+    #[test]
+    fn a_stub_is_no_process() {
+        let made = || HandMade::order().service("order", true).stub("payment");
+        let verdict = made().judged_by(&ProcessSurvival::default());
+        verdict.passes();
+        assert_eq!(verdict.exercised, 1);
+        assert_eq!(verdict.evidence, [] as [&str; 0]);
+        let payment = ProcessSurvival {
+            service: Some("payment".parse().unwrap()),
+        };
+        made().judged_by(&payment).is_open("has no process");
     }
 
     #[test]

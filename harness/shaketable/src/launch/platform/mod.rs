@@ -4,6 +4,8 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod linux_etc;
+#[cfg(target_os = "linux")]
 mod linux_ports;
 #[cfg(not(target_os = "linux"))]
 mod other;
@@ -13,11 +15,16 @@ pub(super) use self::linux::{
     adopt_orphans, await_child, descendants, die_with_parent, own_program, with_mark,
 };
 #[cfg(target_os = "linux")]
-pub(super) use self::linux_ports::{PortLock, ephemeral_ports, lock_port, port_owner, who_listens};
+pub(super) use self::linux_etc::lay_over_etc;
+#[cfg(target_os = "linux")]
+pub(super) use self::linux_ports::{
+    PortLock, address_owner, ephemeral_ports, lock_address, lock_port, port_owner, who_listens,
+};
 #[cfg(not(target_os = "linux"))]
 pub(super) use self::other::{
-    PortLock, adopt_orphans, await_child, descendants, die_with_parent, ephemeral_ports, lock_port,
-    own_program, port_owner, who_listens, with_mark,
+    PortLock, address_owner, adopt_orphans, await_child, descendants, die_with_parent,
+    ephemeral_ports, lay_over_etc, lock_address, lock_port, own_program, port_owner, who_listens,
+    with_mark,
 };
 
 use super::error::PortOwner;

@@ -1,8 +1,9 @@
 //! Elsewhere: only the target's process group can be ended, and the owner of a port is unknown.
 
 use std::io;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -16,6 +17,20 @@ pub(in crate::launch) struct PortLock;
 
 pub(in crate::launch) fn lock_port(_port: u16) -> io::Result<PortLock> {
     Ok(PortLock)
+}
+
+pub(in crate::launch) fn lock_address(_address: SocketAddr) -> io::Result<PortLock> {
+    Ok(PortLock)
+}
+
+pub(in crate::launch) fn address_owner(_address: SocketAddr) -> Option<PortOwner> {
+    None
+}
+
+pub(in crate::launch) fn lay_over_etc(_dir: &Path) -> io::Result<()> {
+    Err(io::Error::other(
+        "only Linux lets a process have files of /etc of its own",
+    ))
 }
 
 pub(in crate::launch) fn adopt_orphans() -> io::Result<()> {

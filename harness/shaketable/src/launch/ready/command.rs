@@ -23,6 +23,8 @@ pub(super) async fn wait(
     let order = Order {
         argv: argv.to_owned(),
         log: PathBuf::from("/dev/null"),
+        // They are the target's.
+        belongings: None,
         ..target.order.clone()
     };
     "it has not ended once".clone_into(seen);

@@ -7,6 +7,7 @@ use crate::expand::names_in;
 use crate::suite::model::Command;
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
+use crate::suite::source::Span;
 use crate::suite::tree::Kind;
 use crate::suite::written::{CommandLine, Commands};
 
@@ -102,23 +103,29 @@ impl Reader<'_> {
             if known.contains(&name) {
                 continue;
             }
-            let name = near::clip(name);
-            let written: Vec<String> = known.iter().map(|known| format!("${known}")).collect();
-            let meant = match near::near(&name, known.iter().copied()) {
-                Some(near) => format!("did you mean `${near}`?"),
-                None => format!(
-                    "known here: {};",
-                    near::list(written.iter().map(String::as_str), "and")
-                ),
-            };
-            let help = format!(
-                "{meant} a value from the environment is written `${{{name}}}`, a plain dollar `$$`"
-            );
-            let message = format!("unknown variable `${name}`");
-            self.complain_of_word(path, &format!("${name}"), &message, &help);
+            let at = self.at(path).narrow(&format!("${name}"));
+            self.unknown_variable(&at, path, name, known);
             if self.errors.many() {
                 break;
             }
         }
+    }
+
+    /// Says that nobody knows a `$NAME`, and what there is.
+    pub(super) fn unknown_variable(&mut self, at: &Span, path: &Path, name: &str, known: &[&str]) {
+        let name = near::clip(name);
+        let written: Vec<String> = known.iter().map(|known| format!("${known}")).collect();
+        let meant = match near::near(&name, known.iter().copied()) {
+            Some(near) => format!("did you mean `${near}`?"),
+            None => format!(
+                "known here: {};",
+                near::list(written.iter().map(String::as_str), "and")
+            ),
+        };
+        let help = format!(
+            "{meant} a value from the environment is written `${{{name}}}`, a plain dollar `$$`"
+        );
+        let message = format!("unknown variable `${name}`");
+        self.errors.add(at, path, message, help);
     }
 }

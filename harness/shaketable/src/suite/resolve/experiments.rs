@@ -5,7 +5,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use shaketable_faults::fault::Speaks;
-use shaketable_faults::units::Percent;
+use shaketable_faults::times::Schedule;
+use shaketable_faults::units::{HumanDuration, Percent};
 use shaketable_faults::which::Which;
 use shaketable_faults::{Protocol, fault};
 
@@ -18,6 +19,7 @@ use crate::suite::path::{Path, steps};
 use crate::suite::schema::Shape;
 use crate::suite::tree::{Kind, Node};
 use crate::suite::validate::Walker;
+use crate::suite::written::Begins;
 
 impl Reader<'_> {
     /// Every experiment that is right.
@@ -67,6 +69,7 @@ impl Reader<'_> {
         if protocol == Some(Protocol::Tcp) {
             self.fits_tcp(path, kind, which.as_ref(), &edge);
         }
+        let schedule = self.schedule(path);
         let probability = probability.map_or(1.0, |percent| percent.0);
         if probability <= 0.0 {
             let help = "write more than 0%, or remove the fault";
@@ -77,15 +80,39 @@ impl Reader<'_> {
             );
         }
         let fault = self.build(&path.then(kind.name), (kind.build)(value))?;
+        let from_start = self.part(&path.then("from")) == Some(Begins::Start);
+        if from_start && fault.redirects_to().is_some() {
+            let help = "remove it: the service that answers instead has to be there first";
+            let message = format!("`{}` cannot begin before the services", kind.name);
+            self.complain(&path.then("from"), &message, help);
+        }
         Some(FaultEntry {
             edge,
             kind,
             value: value.clone(),
             fault,
             which: which.unwrap_or_default(),
+            times: self.part(&path.then("times")).unwrap_or_default(),
             probability,
+            schedule,
+            from_start,
             at: self.position(path),
         })
+    }
+
+    /// From when to when a fault holds.
+    fn schedule(&mut self, path: &Path) -> Schedule {
+        let after: Option<HumanDuration> = self.part(&path.then("after"));
+        let lasts: Option<HumanDuration> = self.part(&path.then("lasts"));
+        if lasts.is_some_and(|lasts| lasts.0.is_zero()) {
+            let help = "write how long it lasts, or leave `lasts` out";
+            self.complain(&path.then("lasts"), "this fault would never happen", help);
+        }
+        Schedule {
+            after: after.unwrap_or_default().0,
+            lasts: lasts.map(|lasts| lasts.0),
+            shape: self.part(&path.then("schedule")).unwrap_or_default(),
+        }
     }
 
     /// What needs HTTP means nothing on an edge that is only bytes.

@@ -1,12 +1,15 @@
 //! From a tree that was checked against the schema to the suite: what no schema can say is checked
 //! here, part by part, so that one mistake hides no other.
 
+mod calls;
 mod commands;
 mod experiments;
 mod load;
 mod phases;
 mod ready;
 mod services;
+mod stub;
+mod templates;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -141,12 +144,6 @@ impl Reader<'_> {
     /// Something is wrong with a value.
     fn complain(&mut self, path: &Path, message: &str, help: &str) {
         let at = self.at(path);
-        self.errors.add(&at, path, message, help);
-    }
-
-    /// Something is wrong with a word in a value.
-    fn complain_of_word(&mut self, path: &Path, word: &str, message: &str, help: &str) {
-        let at = self.at(path).narrow(word);
         self.errors.add(&at, path, message, help);
     }
 

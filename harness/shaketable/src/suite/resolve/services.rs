@@ -6,17 +6,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use shaketable_faults::fault::Short;
 use shaketable_faults::units::HumanDuration;
 
 use super::Reader;
 use super::commands::FOR_SERVICES;
-use crate::names::EdgeName;
-use crate::suite::model::{Edge, Ready, Service, Start};
+use crate::between::template::FILES;
+use crate::suite::model::{Edge, Ready, Service, Start, names_of_caller};
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
 use crate::suite::variables::is_name;
-use crate::suite::written::{Call, Cargo, CommandLine, Scalar, SocketAddress, VariableName};
+use crate::suite::written::{Cargo, CommandLine, Scalar, SocketAddress};
 
 /// How long a service has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -33,11 +32,13 @@ impl Reader<'_> {
             self.service_name(&path, &name);
             let own = self.edges(&path, &name);
             if let Some(service) = self.service(&path, &name, &own) {
+                self.everything_is_found(&path, &service, &own);
                 services.insert(name, service);
             }
             edges.extend(own);
         }
         self.ports_are_distinct();
+        self.proxies_are_apart();
         (services, edges)
     }
 
@@ -53,86 +54,23 @@ impl Reader<'_> {
         }
     }
 
-    /// The edges that lead from a service.
-    fn edges(&mut self, service: &Path, service_name: &str) -> Vec<Edge> {
-        let calls = service.then("calls");
-        let mut edges: Vec<Edge> = Vec::new();
-        for name in self.keys(&calls) {
-            let path = calls.then(name.as_str());
-            let call: Option<Short<VariableName, Call>> = self.part(&path);
-            self.leads_somewhere(&path, service_name, &name);
-            let Some(Short { 1: call, .. }) = call else {
-                continue;
-            };
-            let variable = call.env.0;
-            self.edge_variable(service, &path, &variable, &edges);
-            edges.push(Edge {
-                name: EdgeName {
-                    caller: service_name.to_owned(),
-                    callee: name,
-                },
-                variable,
-                protocol: call.protocol,
-            });
-        }
-        if self.has(&service.then("address")) && self.has(&calls) {
-            self.complain_of_key(
-                &calls,
-                &format!(
-                    "`{service_name}` already runs: it cannot be told where the proxies of its edges are"
-                ),
-                "start it with `run` or `cargo`, or leave `calls` out",
-            );
-        }
-        edges
-    }
-
-    /// An edge leads to another service of the suite.
-    fn leads_somewhere(&mut self, path: &Path, from: &str, to: &str) {
-        if from == to {
-            let help = "an edge leads to another service";
-            self.complain_of_key(path, &format!("`{from}` calls itself"), help);
-            return;
-        }
-        let brief = self.errors.many();
-        let unknown = self.names.complaint("service-name", to, path, brief);
-        if let Some((message, help)) = unknown {
-            self.complain_of_key(path, &message, &help);
-        }
-    }
-
-    /// The variable of an edge is for this edge alone.
-    fn edge_variable(&mut self, service: &Path, path: &Path, variable: &str, others: &[Edge]) {
-        if let Some(other) = others.iter().find(|edge| edge.variable == variable) {
-            self.complain(
-                path,
-                &format!("`{variable}` already leads to `{}`", other.name.callee),
-                "each edge needs a variable of its own",
-            );
-        }
-        if self.has(&service.then("env").then(variable)) {
-            self.complain(
-                path,
-                &format!("`{variable}` is also set in `env`"),
-                "remove it there: the address of the edge's proxy is put into it",
-            );
-        }
-        if FOR_SERVICES.contains(&variable) {
-            self.complain(
-                path,
-                &format!("`{variable}` already has another meaning for every service"),
-                "choose another name, as in INVENTORY_URL",
-            );
-        }
-    }
-
     fn service(&mut self, path: &Path, name: &str, edges: &[Edge]) -> Option<Service> {
         if self.has(&path.then("address")) {
             self.nothing_for_the_start(path);
         }
-        let variables = edges.iter().map(|edge| edge.variable.as_str());
-        let known: Vec<&str> = FOR_SERVICES.into_iter().chain(variables).collect();
+        if self.has(&path.then("stub")) {
+            self.nothing_for_a_stub(path);
+        }
+        let of_edges = names_of_caller(edges);
+        let of_edges = of_edges.keys().map(String::as_str);
+        let files = self.has(&path.then("files")).then_some(FILES);
+        let known: Vec<&str> = FOR_SERVICES
+            .into_iter()
+            .chain(files)
+            .chain(of_edges)
+            .collect();
         let env = self.env(&path.then("env"), &known);
+        let files = self.templates(&path.then("files"), &known);
         let cwd = self.cwd(path);
         let (ready, ready_timeout) = self.ready(path, &known);
         let start = self.start(path, &known)?;
@@ -142,6 +80,7 @@ impl Reader<'_> {
             start,
             port: self.part(&path.then("port")),
             env,
+            files,
             cwd,
             ready: ready.unwrap_or(Ready::Tcp),
             ready_timeout,
@@ -174,6 +113,9 @@ impl Reader<'_> {
                 release,
             });
         }
+        if self.has(&service.then("stub")) {
+            return self.stub(&service.then("stub"));
+        }
         let address: SocketAddress = self.part(&service.then("address"))?;
         address.0.parse::<SocketAddr>().ok().map(Start::Address)
     }
@@ -201,7 +143,7 @@ impl Reader<'_> {
 
     /// Keys that mean nothing for a service that is not started here.
     fn nothing_for_the_start(&mut self, path: &Path) {
-        for key in ["port", "env", "cwd", "grace"] {
+        for key in ["port", "env", "files", "cwd", "grace"] {
             let path = path.then(key);
             if self.has(&path) {
                 self.complain_of_key(

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use shaketable_faults::fault;
-use shaketable_faults::units::Percent;
+use shaketable_faults::times::{Shape, Times};
+use shaketable_faults::units::{HumanDuration, Percent};
 use shaketable_faults::which::Which;
 
 use super::exactly_one;
@@ -40,6 +42,20 @@ impl JsonSchema for Fault {
         let percent = generator.subschema_for::<Percent>();
         let text = "The share of these exchanges; 100% when left out.";
         properties.insert("probability".to_owned(), described(percent, text));
+        let times = generator.subschema_for::<Times>();
+        let text = "Which of these by their count: the first n, all but the first n, every n-th, the n-th.";
+        properties.insert("times".to_owned(), described(times, text));
+        let duration = generator.subschema_for::<HumanDuration>();
+        let text = "How long after the phase began the fault begins.";
+        properties.insert("after".to_owned(), described(duration.clone(), text));
+        let text = "How long the fault lasts; to the end of the phase when left out.";
+        properties.insert("lasts".to_owned(), described(duration, text));
+        let shape = generator.subschema_for::<Shape>();
+        let text = "How the fault comes and goes meanwhile; it stays when left out.";
+        properties.insert("schedule".to_owned(), described(shape, text));
+        let from = generator.subschema_for::<Begins>();
+        let text = "When the fault is injected; at the beginning of the fault phase when left out.";
+        properties.insert("from".to_owned(), described(from, text));
         let kinds: Vec<&str> = fault::CATALOGUE.iter().map(|kind| kind.name).collect();
         json_schema!({
             "description": "One fault on one edge, with its kind as a key.",
@@ -50,6 +66,17 @@ impl JsonSchema for Fault {
             "additionalProperties": false,
         })
     }
+}
+
+/// When a fault is injected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::suite) enum Begins {
+    /// Before the services start, and to the end of the fault phase.
+    Start,
+    /// At the beginning of the fault phase.
+    #[default]
+    Fault,
 }
 
 /// One check: its name, or a map from its name to its parameters.

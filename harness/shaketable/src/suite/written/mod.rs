@@ -4,6 +4,7 @@
 //! descriptions, which editors show; so the comments on the fields speak to the author of a suite.
 //! The values of faults and checks are described by their own catalogues.
 
+mod call;
 mod entries;
 mod text;
 
@@ -11,15 +12,16 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use shaketable_faults::Protocol;
 use shaketable_faults::fault::{On, Short};
+use shaketable_faults::stub;
 use shaketable_faults::units::{HumanDuration, Rate};
 
 use crate::names::ServiceName;
 
-pub(super) use entries::{Expectation, Fault};
+pub(super) use call::{Call, NEED_ENV};
+pub(super) use entries::{Begins, Expectation, Fault};
 pub(super) use text::{
-    CommandLine, Commands, HttpPath, Scalar, SocketAddress, VariableName, complaint,
+    CommandLine, Commands, HttpPath, ListenAddress, Scalar, SocketAddress, VariableName, complaint,
 };
 
 /// How many services, experiments, or requests of a load there may be.
@@ -45,6 +47,14 @@ fn exactly_one(keys: &[&str]) -> Value {
 /// The schema's way to say that the two keys are not there together.
 fn not_both(one: &str, other: &str) -> Value {
     json!({ "required": [one, other] })
+}
+
+/// The keys that mean nothing for a stub: it is no process, is ready at once, and calls nobody.
+pub(super) const NOT_FOR_A_STUB: [&str; 5] = ["env", "cwd", "grace", "ready", "calls"];
+
+/// The schema's way to say that the other keys are not there where the one is.
+fn alone(key: &str, others: &[&str]) -> Value {
+    json!({ key: { "not": { "anyOf": exactly_one(others) } } })
 }
 
 /// Services, the load on them, and the experiments that shake them.
@@ -87,12 +97,18 @@ pub(super) struct Suite {
     reason = "describes a part of the file that is read in smaller parts"
 )]
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = exactly_one(&["run", "cargo", "address"])))]
+#[schemars(
+    deny_unknown_fields,
+    extend("oneOf" = exactly_one(&["run", "cargo", "stub", "address"])),
+    extend("dependentSchemas" = alone("stub", &NOT_FOR_A_STUB)),
+)]
 pub(super) struct Service {
     /// The program to start, as one command line or as a list. `$PORT` is the port to listen on.
     run: Option<CommandLine>,
     /// A binary of a Cargo workspace, which is built and started.
     cargo: Option<Cargo>,
+    /// A service that Shaketable plays itself, where the real one is not at hand.
+    stub: Option<stub::Params>,
     /// Where the service already listens, on loopback.
     address: Option<SocketAddress>,
     /// The port to listen on; a free one is chosen when it is left out.
@@ -101,6 +117,10 @@ pub(super) struct Service {
     /// Environment variables. `$PORT` and the variables of `calls` can be used in the values.
     #[schemars(default)]
     env: IndexMap<String, Scalar<true>>,
+    /// Files that are written for it when it starts, by their paths below `$FILES`: each is made
+    /// of a template beside this file, in which `$NAME` and `${NAME}` are replaced.
+    #[schemars(default, extend("maxProperties" = ENTRIES_MAX))]
+    files: IndexMap<String, String>,
     /// The directory to start in, relative to this file; the file's own when left out.
     cwd: Option<String>,
     /// How to see that the service is ready; when its port accepts a connection, if left out.
@@ -108,8 +128,8 @@ pub(super) struct Service {
     /// How long the service has to end by itself after SIGTERM; 2s when left out.
     grace: Option<HumanDuration>,
     /// The services that this one calls, each with the environment variable in which it finds the
-    /// address to call. Each becomes an edge with a proxy.
-    #[schemars(default)]
+    /// address to call, or with another way to lead it there. Each becomes an edge with a proxy.
+    #[schemars(default, extend("maxProperties" = ENTRIES_MAX))]
     calls: IndexMap<String, Short<VariableName, Call>>,
 }
 
@@ -143,27 +163,6 @@ pub(super) struct Ready {
     pub(super) command: Option<CommandLine>,
     /// How long to wait; 10s when left out.
     pub(super) timeout: Option<HumanDuration>,
-}
-
-/// An edge: how the caller finds its callee, and what they speak.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Call {
-    /// The caller's environment variable in which it finds whom to call: `http://HOST:PORT`, or
-    /// `HOST:PORT` where the protocol is `tcp`.
-    pub(super) env: VariableName,
-    /// What is spoken; each connection's first bytes tell when it is left out.
-    #[serde(default)]
-    pub(super) protocol: Protocol,
-}
-
-impl From<VariableName> for Call {
-    fn from(env: VariableName) -> Self {
-        Self {
-            env,
-            protocol: Protocol::default(),
-        }
-    }
 }
 
 /// What is asked of the services: how often, and what.

@@ -1,7 +1,7 @@
 //! The texts of a suite that have a form of their own: command lines, paths, addresses, names.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
@@ -166,6 +166,44 @@ formed_text! {
                 "`{text}` is not on this machine; load and faults go to loopback only, as in 127.0.0.1:8080"
             )),
             Ok(_) => None,
+        }
+    };
+    /// Where a proxy is to listen: `127.0.0.5:9092`.
+    ListenAddress, "listen-address", r"^(127\.[0-9.]+|\[::1\]):[0-9]+$", "127.0.0.5:9092", |text| {
+        match text.parse::<SocketAddr>() {
+            Err(_) => Some(format!(
+                "`{text}` is not an address; write IP and port, as in 127.0.0.5:9092"
+            )),
+            Ok(address) if address.port() == 0 => {
+                Some(format!("`{text}` has no port; write the one that the caller calls"))
+            }
+            Ok(address) if !address.ip().is_loopback() => Some(format!(
+                "`{text}` is not on this machine alone; a proxy listens on loopback only: at any address \
+                 from 127.0.0.1 to 127.255.255.254, or at [::1]"
+            )),
+            Ok(_) => None,
+        }
+    };
+    /// The name of a host: `inventory.prod.internal`.
+    HostName, "host-name", r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$", "inventory.prod.internal", |text| {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if text.parse::<IpAddr>().is_ok() {
+            Some(format!(
+                "`{text}` is an address; one on loopback can be written as `listen`, no other can be given away"
+            ))
+        } else if text.eq_ignore_ascii_case("localhost") {
+            Some("`localhost` is this machine for everybody; write the `listen` address instead".to_owned())
+        } else if text.len() > 253 || !text.split('.').all(label) {
+            Some(format!(
+                "`{text}` cannot name a host; use letters, digits, `-` and `.`, as in inventory.prod.internal"
+            ))
+        } else {
+            None
         }
     };
 }
