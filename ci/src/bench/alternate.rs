@@ -63,7 +63,7 @@ pub(crate) fn measure(
     about: About,
     row: &dyn Row,
     peers: &[Box<dyn Peer>],
-) -> Result<Measured, BenchError> {
+) -> Measured {
     let mut calm = bench.calm;
     let mut left_out = Vec::new();
     let mut leave_out = |label: String, why: &BenchError| {
@@ -109,7 +109,7 @@ pub(crate) fn measure(
             leave_out(label(&about, &contestant.peer, contestant.job), &why);
         }
     }
-    Ok(Measured {
+    Measured {
         about,
         contestants: stands
             .into_iter()
@@ -117,7 +117,7 @@ pub(crate) fn measure(
             .collect(),
         left_out,
         calm,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -169,12 +169,10 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
 fn measure(bench: &Bench, options: &Options, peers: &[Box<dyn Peer>]) -> Result<(), BenchError> {
     let wanted = |name: &str| options.only.iter().any(|only| only == name);
     let mut judged = Vec::new();
+    let mut unasked = Vec::new();
     for (about, open) in ROWS {
         if !options.only.is_empty() && !wanted(about.name) {
-            say(&format!(
-                "\n{} is not measured: not among --only",
-                about.name
-            ));
+            unasked.push(about.name);
             continue;
         }
         let row = match open(bench) {
@@ -184,9 +182,12 @@ fn measure(bench: &Bench, options: &Options, peers: &[Box<dyn Peer>]) -> Result<
                 continue;
             }
         };
-        let measured = alternate::measure(bench, about, row.as_ref(), peers)?;
+        let measured = alternate::measure(bench, about, row.as_ref(), peers);
         say(&format!("\n{}", table::row(&measured)));
         judged.extend(judge::judge(&measured));
+    }
+    if !unasked.is_empty() {
+        say(&format!("not among --only: {}\n", unasked.join(", ")));
     }
     if !judged.is_empty() {
         say(&table::targets(&judged));

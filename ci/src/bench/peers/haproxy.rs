@@ -32,7 +32,8 @@ pub(super) fn find_splicing() -> Result<Box<dyn Peer>, String> {
     make(true)
 }
 
-/// A thread a core, which is its default too; no logs, no statistics, long timeouts.
+/// A thread a core, which is its default too; no logs, no statistics, long timeouts. Each connection
+/// that is allowed needs two descriptors at once, and half of one for a pipe.
 fn config(cores: usize, listen: SocketAddr, upstream: SocketAddr, splicing: bool) -> String {
     let splice = if splicing {
         "option splice-response"
@@ -42,7 +43,7 @@ fn config(cores: usize, listen: SocketAddr, upstream: SocketAddr, splicing: bool
     format!(
         "global
     nbthread {cores}
-    maxconn 8000
+    maxconn 6000
 defaults
     mode tcp
     timeout connect 5s
