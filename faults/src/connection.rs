@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 
 use crate::edge::{Active, Edge, Key, Lot, Protocol, Rule, lock};
@@ -17,6 +18,7 @@ use crate::http::{self, head};
 use crate::observe::Ended;
 use crate::tcp;
 use crate::timer::{self, Alarm};
+use crate::tls::FromCaller;
 use crate::which::Age;
 use crate::wire::{Begun, Gone, Socket, fill};
 
@@ -408,6 +410,11 @@ pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr)
 }
 
 async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
+    if let Some(tls) = conn.edge.tls.from_caller.get()
+        && let Err(ended) = Box::pin(secure(conn, client, tls)).await
+    {
+        return ended;
+    }
     match conn.edge.protocol() {
         Protocol::Http => Box::pin(http::serve(conn, client, None)).await,
         Protocol::Tcp => tcp::serve(conn, client, None).await,
@@ -423,6 +430,19 @@ async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
             }
         },
     }
+}
+
+/// Meets a caller that speaks TLS; an `Err` is how its connection ended without any.
+async fn secure(conn: &Conn, client: &mut Socket, tls: &FromCaller) -> Result<(), Ended> {
+    let Err(failed) = tls.accept(client, &mut BytesMut::new()).await else {
+        return Ok(());
+    };
+    conn.edge.troubles.note(failed.why);
+    match failed.gone {
+        Some(Gone::Reset) => client.reset_on_close(),
+        _ => client.close_gently().await,
+    }
+    Err(Ended::Caller)
 }
 
 /// How long an `auto` edge waits for the caller's first bytes before it connects to the callee,
@@ -471,7 +491,7 @@ async fn listen_in(conn: &Conn, client: &mut Socket) -> Spoken {
                 if spoke || begun.upstream.is_some() {
                     return Spoken::Bytes(begun);
                 }
-                match conn.edge.connect().await {
+                match conn.edge.connect(client.protocol()).await {
                     Ok(connected) => begun.upstream = Some(connected),
                     Err(_) => return Spoken::Bytes(begun),
                 }

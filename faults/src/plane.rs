@@ -19,8 +19,9 @@ use crate::connection::connection;
 use crate::door::{Door, FullDoor};
 use crate::edge::{Active, Edge, Protocol, Rule};
 use crate::fault::{self, Fault};
-use crate::observe::{Clock, Nanos, Seen, Traffic};
+use crate::observe::{Clock, Nanos, Seen, Traffic, Trouble};
 use crate::timer;
+use crate::tls::{FromCaller, ToCallee};
 use crate::wire::Callee;
 
 /// Why the data plane could not do as told.
@@ -221,6 +222,18 @@ impl Proxy {
         self.control.edge.lead_to(upstream.into());
     }
 
+    /// Callers speak TLS, and meet it like this. To be said before the proxy serves; only the first
+    /// time counts.
+    pub fn meet_callers(&self, tls: FromCaller) {
+        let _ = self.control.edge.tls.from_caller.set(tls);
+    }
+
+    /// The callee speaks TLS, and so does everybody that a fault redirects to. To be said before the
+    /// first connection is made; only the first time counts.
+    pub fn meet_callee(&self, tls: ToCallee) {
+        let _ = self.control.edge.tls.to_callee.set(tls);
+    }
+
     /// Begins to listen, unless a fault says otherwise.
     pub async fn serve(&self) -> io::Result<()> {
         self.control.edge.serve();
@@ -290,6 +303,11 @@ impl Proxy {
     /// Everything seen so far.
     pub fn seen(&self) -> Seen {
         self.control.edge.log.snapshot()
+    }
+
+    /// What went wrong that no fault is to blame for.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.control.edge.troubles.so_far()
     }
 
     /// How many exchanges have begun.
