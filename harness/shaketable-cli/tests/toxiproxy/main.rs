@@ -1,11 +1,7 @@
 //! `shaketable proxy` and `shaketable toxiproxy`, as whole processes: the command lines of
 //! Toxiproxy's server and client.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod client;
 mod server;
