@@ -76,6 +76,10 @@ impl Stage {
     }
 
     /// A fault to be injected, with what else is set for it.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`json!` reads best where it is used"
+    )]
     pub(crate) fn rule(&self, kind: &str, value: Value) -> Injection<'_> {
         Injection {
             proxy: &self.proxy,
