@@ -207,29 +207,29 @@ impl Conn {
     /// not meant for it.
     fn draw(&self, active: &Active, drawn: &mut Vec<Drawn>) -> Option<usize> {
         let Rule { fault, which, .. } = &active.rule;
-        let at = match drawn.iter().position(|d| d.number == active.number) {
-            Some(at) => at,
-            None => {
-                let age = if self.opened < active.since {
-                    Age::Reused
-                } else {
-                    Age::New
-                };
-                if !which.is_for_connection(age, self.peer)
-                    || fault.only().is_some_and(|only| only != age)
-                {
-                    return None;
-                }
-                drawn.push(Drawn {
-                    number: active.number,
-                    lots: match &which.sent {
-                        Some(text) => Lots::Waits(Pattern::new(text)),
-                        None => Lots::Undrawn,
-                    },
-                    began: None,
-                });
-                drawn.len() - 1
+        let known = drawn.iter().position(|d| d.number == active.number);
+        let at = if let Some(at) = known {
+            at
+        } else {
+            let age = if self.opened < active.since {
+                Age::Reused
+            } else {
+                Age::New
+            };
+            if !which.is_for_connection(age, self.peer)
+                || fault.only().is_some_and(|only| only != age)
+            {
+                return None;
             }
+            drawn.push(Drawn {
+                number: active.number,
+                lots: match &which.sent {
+                    Some(text) => Lots::Waits(Pattern::new(text)),
+                    None => Lots::Undrawn,
+                },
+                began: None,
+            });
+            drawn.len() - 1
         };
         let lots = &mut drawn[at].lots;
         if matches!(lots, Lots::Undrawn) && which.enough(self.sent.load(Ordering::Relaxed)) {
@@ -362,10 +362,10 @@ impl Guard {
         {
             return May::End(how);
         }
-        if let Some((after, how)) = ends {
-            if self.alarm.poll_until(cx, conn.opened + after).is_ready() {
-                return May::End(how);
-            }
+        if let Some((after, how)) = ends
+            && self.alarm.poll_until(cx, conn.opened + after).is_ready()
+        {
+            return May::End(how);
         }
         if frozen {
             return May::Wait;

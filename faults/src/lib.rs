@@ -25,6 +25,9 @@ pub mod dice;
 mod door;
 mod edge;
 pub mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod observe;
 mod pace;

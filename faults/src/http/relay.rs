@@ -197,11 +197,8 @@ impl Relay<'_> {
     pub(super) async fn read_ahead(&mut self, head: &RequestHead, most: usize) -> Read {
         let mut framing = head.body.clone();
         let mut end = head.len;
-        loop {
-            match framing.advance(&self.buffer[end..]) {
-                Ok(n) => end += n,
-                Err(_) => break,
-            }
+        while let Ok(n) = framing.advance(&self.buffer[end..]) {
+            end += n;
             if framing.is_done() {
                 return Read { end, whole: true };
             }

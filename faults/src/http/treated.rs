@@ -92,7 +92,7 @@ impl Relay<'_> {
             return self.stay_silent(decision, treatment).await;
         }
         let lost = treatment.down.mute.is_some() || treatment.down.breaks.is_some();
-        if !lost && !(treatment.after_effect && !upstream) {
+        if !lost && (upstream || !treatment.after_effect) {
             if upstream {
                 return self.forward(&head, decision, slot, true).await;
             }

@@ -82,7 +82,8 @@ impl Log {
         Self::new(Level::Error, |_, _| {})
     }
 
-    pub(super) fn tell(&self, level: Level, line: impl FnOnce() -> String) {
+    /// Tells a line, if lines of this level are told; only then it is made.
+    pub fn tell(&self, level: Level, line: impl FnOnce() -> String) {
         if level <= self.most {
             (self.to)(level, &line());
         }

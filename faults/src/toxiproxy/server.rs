@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::collection::Collection;
 use super::config;
+use super::errors::ApiError;
 use super::log::{Level, Log};
 use super::reply::Reply;
 use super::routes;
@@ -78,9 +79,22 @@ pub enum ServerError {
     /// The threads for the traffic could not be started.
     #[error(transparent)]
     Plane(#[from] PlaneError),
-    /// A proxy could not be made.
-    #[error("{0}")]
+    /// A proxy is not described as it must be.
+    #[error("make a proxy: {0}")]
     Proxy(String),
+    /// A proxy could not have what it wants.
+    #[error("make a proxy: {0}")]
+    Unavailable(String),
+}
+
+impl From<ApiError> for ServerError {
+    fn from(error: ApiError) -> Self {
+        if error.status < 500 {
+            Self::Proxy(error.message)
+        } else {
+            Self::Unavailable(error.message)
+        }
+    }
 }
 
 /// What the API's connections share.
@@ -195,16 +209,13 @@ impl Server {
     /// Creates the proxies of a config file, of which this is the text; gives their number.
     pub async fn populate(&self, text: &str) -> Result<usize, ServerError> {
         let mut proxies = self.state.proxies.lock().await;
-        config::populate(&mut proxies, text)
-            .await
-            .map_err(ServerError::Proxy)
+        Ok(config::populate(&mut proxies, text).await?)
     }
 
     /// Creates a proxy, as `POST /proxies` does; gives it as the API shows it.
     pub async fn create(&self, proxy: &Value) -> Result<Value, ServerError> {
         let mut proxies = self.state.proxies.lock().await;
-        let created = proxies.create(proxy).await;
-        created.map_err(|error| ServerError::Proxy(error.message))
+        Ok(proxies.create(proxy).await?)
     }
 
     /// Serves until it is stopped; then all proxies end.

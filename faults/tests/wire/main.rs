@@ -9,6 +9,7 @@
 
 mod callee;
 mod client;
+mod control;
 mod each;
 mod protocols;
 mod select;
