@@ -172,7 +172,7 @@ fn conversations() -> Vec<(&'static str, Vec<Turn>)> {
 #[tokio::test]
 async fn every_conversation_passes_as_it_is() {
     for protocol in EVERY_PROTOCOL {
-        for (what, turns) in conversations() {
+        for (_, turns) in conversations() {
             for cuts in [&[][..], &[1], &[7, 2, 30]] {
                 play(protocol, &turns, cuts).await;
             }
