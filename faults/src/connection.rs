@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 
 use crate::edge::{Active, Edge, Key, Lot, Protocol, Rule, lock};
 use crate::fault::{Break, Cap, Level, OfConnection, Treatment};
 use crate::http::{self, head};
 use crate::observe::Ended;
+use crate::switchboard::Guest;
 use crate::tcp;
 use crate::timer::{self, Alarm};
+use crate::tls::meet;
 use crate::which::Age;
 use crate::wire::{Begun, Gone, Socket, fill};
 
@@ -36,6 +39,8 @@ pub(crate) struct Conn {
     busy: AtomicBool,
     /// When a byte last moved.
     moved: AtomicU64,
+    /// What it brings where it came by a forward proxy.
+    pub(crate) guest: Option<Box<Guest>>,
     fate: Mutex<Fate>,
 }
 
@@ -101,7 +106,7 @@ impl Pattern {
 const IDLE: Duration = Duration::from_millis(50);
 
 impl Conn {
-    fn new(edge: Arc<Edge>, peer: IpAddr) -> Self {
+    fn new(edge: Arc<Edge>, peer: IpAddr, guest: Option<Box<Guest>>) -> Self {
         let now = edge.clock.now();
         Self {
             number: edge.enter(now),
@@ -112,6 +117,7 @@ impl Conn {
             sent: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             moved: AtomicU64::new(now),
+            guest,
             fate: Mutex::default(),
         }
     }
@@ -201,29 +207,29 @@ impl Conn {
     /// not meant for it.
     fn draw(&self, active: &Active, drawn: &mut Vec<Drawn>) -> Option<usize> {
         let Rule { fault, which, .. } = &active.rule;
-        let at = match drawn.iter().position(|d| d.number == active.number) {
-            Some(at) => at,
-            None => {
-                let age = if self.opened < active.since {
-                    Age::Reused
-                } else {
-                    Age::New
-                };
-                if !which.is_for_connection(age, self.peer)
-                    || fault.only().is_some_and(|only| only != age)
-                {
-                    return None;
-                }
-                drawn.push(Drawn {
-                    number: active.number,
-                    lots: match &which.sent {
-                        Some(text) => Lots::Waits(Pattern::new(text)),
-                        None => Lots::Undrawn,
-                    },
-                    began: None,
-                });
-                drawn.len() - 1
+        let known = drawn.iter().position(|d| d.number == active.number);
+        let at = if let Some(at) = known {
+            at
+        } else {
+            let age = if self.opened < active.since {
+                Age::Reused
+            } else {
+                Age::New
+            };
+            if !which.is_for_connection(age, self.peer)
+                || fault.only().is_some_and(|only| only != age)
+            {
+                return None;
             }
+            drawn.push(Drawn {
+                number: active.number,
+                lots: match &which.sent {
+                    Some(text) => Lots::Waits(Pattern::new(text)),
+                    None => Lots::Undrawn,
+                },
+                began: None,
+            });
+            drawn.len() - 1
         };
         let lots = &mut drawn[at].lots;
         if matches!(lots, Lots::Undrawn) && which.enough(self.sent.load(Ordering::Relaxed)) {
@@ -263,6 +269,11 @@ impl Conn {
         self.moved.store(self.edge.clock.now(), Ordering::Relaxed);
     }
 
+    /// The guest that brings requests of a forward proxy, where this is one.
+    pub(crate) fn requesting_guest(&self) -> Option<&Guest> {
+        self.guest.as_deref().filter(|guest| guest.has_requests())
+    }
+
     /// Says whether an HTTP exchange is under way.
     pub(crate) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
@@ -272,18 +283,29 @@ impl Conn {
 
     /// Whether nothing gets through either way.
     pub(crate) fn is_dark(&self) -> bool {
-        self.edge.has_rules()
-            && self
-                .treatment()
-                .0
-                .is_some_and(|treatment| treatment.connection.dark)
+        self.is_treated(|treatment| treatment.connection.dark)
     }
 
     /// Waits until nothing gets through any more, or until it does again.
     pub(crate) async fn until_dark(&self, dark: bool) {
+        self.until_treated(|treatment| treatment.connection.dark, dark)
+            .await;
+    }
+
+    /// Waits until TLS handshakes get no answer any more, or until they do again.
+    pub(crate) async fn until_handshakes_stall(&self, stall: bool) {
+        let stalls = |treatment: &Treatment| treatment.connection.dark || treatment.up.stall_tls;
+        self.until_treated(stalls, stall).await;
+    }
+
+    fn is_treated(&self, so: impl Fn(&Treatment) -> bool) -> bool {
+        self.edge.has_rules() && self.treatment().0.is_some_and(|treatment| so(&treatment))
+    }
+
+    async fn until_treated(&self, so: impl Fn(&Treatment) -> bool, wanted: bool) {
         // Whatever changes on the edge wakes this task.
         poll_fn(|_| {
-            if self.is_dark() == dark {
+            if self.is_treated(&so) == wanted {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -340,10 +362,10 @@ impl Guard {
         {
             return May::End(how);
         }
-        if let Some((after, how)) = ends {
-            if self.alarm.poll_until(cx, conn.opened + after).is_ready() {
-                return May::End(how);
-            }
+        if let Some((after, how)) = ends
+            && self.alarm.poll_until(cx, conn.opened + after).is_ready()
+        {
+            return May::End(how);
         }
         if frozen {
             return May::Wait;
@@ -377,15 +399,25 @@ impl Guard {
 
 /// Serves a caller's connection until it ends.
 pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr) {
-    let mut client = Socket::plain(client);
-    let conn = Conn::new(edge, peer);
+    visit(edge, &mut Socket::plain(client), peer, None).await;
+}
+
+/// Serves a caller's connection as long as it concerns this edge. Where it goes on to another, that
+/// is what it has sent meanwhile; else it has ended.
+pub(crate) async fn visit(
+    edge: Arc<Edge>,
+    client: &mut Socket,
+    peer: IpAddr,
+    guest: Option<Box<Guest>>,
+) -> Option<BytesMut> {
+    let conn = Conn::new(edge, peer, guest);
     let mut guard = Guard {
         alarm: Alarm::default(),
         served: false,
         listens: false,
     };
     let (ended, how) = {
-        let mut relay = pin!(serve(&conn, &mut client));
+        let mut relay = pin!(serve(&conn, &mut *client));
         poll_fn(|cx| match guard.poll(cx, &conn) {
             May::End(how) => Poll::Ready((Ended::Fault, Some(how))),
             May::Wait => Poll::Pending,
@@ -405,23 +437,48 @@ pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr)
     }
     edge.log
         .close_connection(conn.number, edge.clock.now(), ended);
+    // Who was never let in has not left for anywhere.
+    conn.guest.filter(|_| how.is_none())?.leaves()
 }
 
 async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
+    let mut begun = None;
+    if let Some(guest) = &conn.guest {
+        let first = match Box::pin(guest.let_in(conn, client)).await {
+            Ok(first) => first,
+            Err(ended) => return ended,
+        };
+        let came = begun.insert(Box::<Begun>::default());
+        came.first = first;
+        if guest.has_requests() {
+            return Box::pin(http::serve(conn, client, begun)).await;
+        }
+    }
+    if let Some(tls) = conn.edge.tls.from_caller.get() {
+        let mut nothing = BytesMut::new();
+        let first = begun
+            .as_mut()
+            .map_or(&mut nothing, |begun| &mut begun.first);
+        if let Err(ended) = Box::pin(meet(conn, client, tls, first)).await {
+            return ended;
+        }
+    }
     match conn.edge.protocol() {
-        Protocol::Http => Box::pin(http::serve(conn, client, None)).await,
-        Protocol::Tcp => tcp::serve(conn, client, None).await,
-        Protocol::Auto => match Box::pin(listen_in(conn, client)).await {
-            Spoken::Http(begun) => Box::pin(http::serve(conn, client, Some(begun))).await,
-            Spoken::Bytes(begun) => tcp::serve(conn, client, Some(begun)).await,
-            Spoken::Nothing(begun) => tcp::pass(conn, client, Some(begun), None).await,
-            Spoken::Left(begun) => {
-                if let Some(upstream) = begun.upstream {
-                    upstream.socket.reset_on_close();
+        Protocol::Http => Box::pin(http::serve(conn, client, begun)).await,
+        Protocol::Tcp => tcp::serve(conn, client, begun).await,
+        Protocol::Auto => {
+            match Box::pin(listen_in(conn, client, begun.unwrap_or_default())).await {
+                Spoken::Http(begun) => Box::pin(http::serve(conn, client, Some(begun))).await,
+                Spoken::Bytes(begun) => tcp::serve(conn, client, Some(begun)).await,
+                Spoken::Nothing(begun) => tcp::pass(conn, client, Some(begun), None).await,
+                Spoken::Left(begun) => {
+                    if let Some(upstream) = begun.upstream {
+                        upstream.socket.reset_on_close();
+                    }
+                    Ended::Caller
                 }
-                Ended::Caller
             }
-        },
+        }
     }
 }
 
@@ -441,8 +498,7 @@ enum Spoken {
 }
 
 /// Finds out whether a connection speaks HTTP.
-async fn listen_in(conn: &Conn, client: &mut Socket) -> Spoken {
-    let mut begun = Box::<Begun>::default();
+async fn listen_in(conn: &Conn, client: &mut Socket, mut begun: Box<Begun>) -> Spoken {
     loop {
         match head::looks_like_http(&begun.first) {
             Some(true) => return Spoken::Http(begun),
@@ -471,7 +527,7 @@ async fn listen_in(conn: &Conn, client: &mut Socket) -> Spoken {
                 if spoke || begun.upstream.is_some() {
                     return Spoken::Bytes(begun);
                 }
-                match conn.edge.connect().await {
+                match conn.edge.connect(client.protocol()).await {
                     Ok(connected) => begun.upstream = Some(connected),
                     Err(_) => return Spoken::Bytes(begun),
                 }

@@ -42,6 +42,7 @@ impl Dice {
     }
 
     /// Dice for one of several things that these decide; drawing from one changes none of the others.
+    #[must_use]
     pub fn apart(&self, what: u64) -> Self {
         Self {
             state: join(self.state, what),

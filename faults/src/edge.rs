@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::decision::Decision;
 use crate::dice::{self, Dice};
 use crate::fault::{Door, Fault, Level, Treatment};
-use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot, Traffic};
+use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot, Traffic, Troubles};
 use crate::times::{Now, Of, Schedule, Times};
+use crate::tls;
 use crate::which::{Subject, Which};
 use crate::wire::{Callee, Upstream};
 
@@ -241,6 +242,10 @@ pub(crate) struct Edge {
     pub(crate) seed: u64,
     protocol: Protocol,
     upstream: Mutex<Option<Callee>>,
+    /// What is spoken beneath the protocol.
+    pub(crate) tls: tls::Sides,
+    /// What went wrong that no fault is to blame for.
+    pub(crate) troubles: Troubles,
     active: Mutex<Rules>,
     /// Whether callers are let in.
     serving: AtomicBool,
@@ -275,6 +280,8 @@ impl Edge {
             seed,
             protocol,
             upstream: Mutex::default(),
+            tls: tls::Sides::default(),
+            troubles: Troubles::default(),
             active: Mutex::default(),
             serving: AtomicBool::new(false),
             beyond: Default::default(),
@@ -299,10 +306,28 @@ impl Edge {
         }
     }
 
-    /// A new connection to the callee.
-    pub(crate) async fn connect(&self) -> io::Result<Upstream> {
+    /// A new connection to the callee. `protocol` is what the caller has agreed upon within its
+    /// TLS (ALPN).
+    pub(crate) async fn connect(&self, protocol: Option<Vec<u8>>) -> io::Result<Upstream> {
         let upstream = lock(&self.upstream).clone();
-        Upstream::connect(&upstream.ok_or(io::ErrorKind::NotConnected)?).await
+        let callee = upstream.ok_or(io::ErrorKind::NotConnected)?;
+        self.connect_to(&callee, protocol).await
+    }
+
+    /// A new connection to somebody who speaks as the callee does.
+    pub(crate) async fn connect_to(
+        &self,
+        callee: &Callee,
+        protocol: Option<Vec<u8>>,
+    ) -> io::Result<Upstream> {
+        let mut upstream = Upstream::connect(callee).await?;
+        if let Some(tls) = self.tls.to_callee.get()
+            && let Err(failed) = Box::pin(tls.connect(&mut upstream.socket, protocol)).await
+        {
+            self.troubles.note(failed.why.clone());
+            return Err(io::Error::other(failed.why));
+        }
+        Ok(upstream)
     }
 
     pub(crate) fn lead_to(&self, upstream: Callee) {

@@ -8,10 +8,12 @@
 //! - `edge`: which faults are active, and `decision`: what they do to one exchange;
 //! - `http`, `tcp`: the relays that carry a decision out, at the `pace` that it says;
 //! - [`fault`]: the faults, one a file; [`which`] exchanges they are meant for, and which [`times`];
-//! - `wire`, `timer`: sockets and deadlines;
+//! - `wire`, `timer`: sockets and deadlines; [`tls`]: what may lie over a socket;
 //! - [`dice`]: randomness that is a pure function of what is decided;
 //! - [`observe`]: what was seen;
+//! - [`switchboard`]: a forward proxy, by which callers reach several edges;
 //! - [`stub`]: a dependency that we play ourselves;
+//! - [`toxiproxy`]: control of proxies over HTTP, in Toxiproxy's words;
 //! - [`units`]: quantities as people write them.
 //!
 //! **Invariant:** this crate knows nothing of suites, checks, load or reports.
@@ -23,14 +25,20 @@ pub mod dice;
 mod door;
 mod edge;
 pub mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod observe;
 mod pace;
 pub mod plane;
 pub mod stub;
+pub mod switchboard;
 mod tcp;
 mod timer;
 pub mod times;
+pub mod tls;
+pub mod toxiproxy;
 pub mod units;
 pub mod which;
 mod wire;

@@ -134,6 +134,39 @@ pub struct Traffic {
     pub to_callers: u64,
 }
 
+/// Something that went wrong on an edge although no fault is to blame for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happened, for a person.
+    pub what: String,
+    /// How often.
+    pub times: u64,
+}
+
+/// The most different troubles that are told apart; later ones are not noted.
+const TROUBLES_MAX: usize = 16;
+
+/// Collects the troubles of one edge.
+#[derive(Debug, Default)]
+pub(crate) struct Troubles(Mutex<Vec<Trouble>>);
+
+impl Troubles {
+    /// Once more.
+    pub(crate) fn note(&self, what: String) {
+        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = troubles.iter_mut().find(|known| known.what == what) {
+            known.times += 1;
+        } else if troubles.len() < TROUBLES_MAX {
+            troubles.push(Trouble { what, times: 1 });
+        }
+    }
+
+    pub(crate) fn so_far(&self) -> Vec<Trouble> {
+        let troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.clone()
+    }
+}
+
 /// The most different operations that are told apart; later ones count as the last.
 const OPERATIONS_MAX: usize = 10_000;
 

@@ -19,8 +19,10 @@ use crate::connection::connection;
 use crate::door::{Door, FullDoor};
 use crate::edge::{Active, Edge, Protocol, Rule};
 use crate::fault::{self, Fault};
-use crate::observe::{Clock, Nanos, Seen, Traffic};
+use crate::observe::{Clock, Nanos, Seen, Traffic, Trouble};
+use crate::switchboard::{self, Route, Switchboard};
 use crate::timer;
+use crate::tls::{FromCaller, ToCallee};
 use crate::wire::Callee;
 
 /// Why the data plane could not do as told.
@@ -141,6 +143,36 @@ impl Plane {
         protocol: Protocol,
         listen: SocketAddr,
     ) -> Result<Proxy, PlaneError> {
+        self.control(name, protocol, listen, None)
+    }
+
+    /// Opens a forward proxy: one listener for several edges, which are told apart by the hosts that
+    /// callers ask for. The edges stay reachable at their own ports too.
+    pub async fn open_forward(
+        &self,
+        name: &str,
+        listen: SocketAddr,
+        routes: impl IntoIterator<Item = (Route, &Proxy)>,
+    ) -> Result<Forward, PlaneError> {
+        let edge = |(route, proxy): (Route, &Proxy)| (route, Arc::clone(&proxy.control.edge));
+        let routes = routes.into_iter().map(edge).collect();
+        let proxy = self.control(name, Protocol::Http, listen, Some(routes))?;
+        proxy.serve().await.map_err(|source| PlaneError::Listen {
+            edge: name.to_owned(),
+            address: listen,
+            source,
+        })?;
+        Ok(Forward(proxy))
+    }
+
+    /// What controls a listener of its own.
+    fn control(
+        &self,
+        name: &str,
+        protocol: Protocol,
+        listen: SocketAddr,
+        routes: Option<Vec<(Route, Arc<Edge>)>>,
+    ) -> Result<Proxy, PlaneError> {
         let door = Door::new(listen).map_err(|source| PlaneError::Listen {
             edge: name.to_owned(),
             address: listen,
@@ -148,9 +180,15 @@ impl Plane {
         })?;
         let Settings { seed, records, .. } = self.settings;
         let edge = Edge::new(name.to_owned(), protocol, seed, self.clock, records);
+        let edge = Arc::new(edge);
+        let board = routes.map(|routes| {
+            let own = Arc::clone(&edge);
+            Arc::new(Switchboard { own, routes })
+        });
         let control = Arc::new(Control {
             id: self.opened.fetch_add(1, Ordering::Relaxed),
-            edge: Arc::new(edge),
+            edge,
+            board,
             door,
             lines: self.lines.clone(),
         });
@@ -175,6 +213,8 @@ impl Drop for Plane {
 struct Control {
     id: u64,
     edge: Arc<Edge>,
+    /// Who is reached through it, where it is a forward proxy.
+    board: Option<Arc<Switchboard>>,
     door: Door,
     lines: Vec<mpsc::UnboundedSender<Command>>,
 }
@@ -219,6 +259,18 @@ impl Proxy {
     /// Says where the callee is. Until then connections are reset.
     pub fn lead_to(&self, upstream: impl Into<Callee>) {
         self.control.edge.lead_to(upstream.into());
+    }
+
+    /// Callers speak TLS, and meet it like this. To be said before the proxy serves; only the first
+    /// time counts.
+    pub fn meet_callers(&self, tls: FromCaller) {
+        let _ = self.control.edge.tls.from_caller.set(tls);
+    }
+
+    /// The callee speaks TLS, and so does everybody that a fault redirects to. To be said before the
+    /// first connection is made; only the first time counts.
+    pub fn meet_callee(&self, tls: ToCallee) {
+        let _ = self.control.edge.tls.to_callee.set(tls);
     }
 
     /// Begins to listen, unless a fault says otherwise.
@@ -292,6 +344,11 @@ impl Proxy {
         self.control.edge.log.snapshot()
     }
 
+    /// What went wrong that no fault is to blame for.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.control.edge.troubles.so_far()
+    }
+
     /// How many exchanges have begun.
     pub fn count(&self) -> usize {
         self.control.edge.log.count()
@@ -300,6 +357,27 @@ impl Proxy {
     /// How many exchanges are under way.
     pub fn in_flight(&self) -> usize {
         self.control.edge.log.in_flight()
+    }
+}
+
+/// A forward proxy. Dropping it gives its port back.
+#[derive(Debug)]
+pub struct Forward(Proxy);
+
+impl Forward {
+    /// Where callers reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// What callers asked of it in vain: hosts that no edge leads to, and what it does not speak.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.0.troubles()
     }
 }
 
@@ -323,8 +401,8 @@ impl Doorway {
         match wanted {
             fault::Door::Open => {
                 let (open, listener) = (CancellationToken::new(), control.door.open()?);
-                let edge = Arc::clone(&control.edge);
-                let accepting = tokio::spawn(accept(edge, listener, open.clone()));
+                let (edge, board) = (Arc::clone(&control.edge), control.board.clone());
+                let accepting = tokio::spawn(accept(edge, board, listener, open.clone()));
                 *self = Self::Open(open, accepting);
             }
             // One full door for all threads: the kernel would spread callers over several.
@@ -398,7 +476,12 @@ async fn follow(control: Weak<Control>, active: Arc<Active>) {
     }
 }
 
-async fn accept(edge: Arc<Edge>, listener: TcpListener, open: CancellationToken) {
+async fn accept(
+    edge: Arc<Edge>,
+    board: Option<Arc<Switchboard>>,
+    listener: TcpListener,
+    open: CancellationToken,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -406,9 +489,14 @@ async fn accept(edge: Arc<Edge>, listener: TcpListener, open: CancellationToken)
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((client, peer)) => {
-                tokio::spawn(connection(Arc::clone(&edge), client, peer.ip()));
-            }
+            Ok((client, peer)) => match &board {
+                None => {
+                    tokio::spawn(connection(Arc::clone(&edge), client, peer.ip()));
+                }
+                Some(board) => {
+                    tokio::spawn(switchboard::serve(Arc::clone(board), client, peer.ip()));
+                }
+            },
             // Out of descriptors, most likely: those who wait keep waiting until some are free.
             Err(_) => timer::sleep(Duration::from_millis(20)).await,
         }

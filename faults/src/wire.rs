@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::fault::Break;
+use crate::tls::{Half, Layer};
 
 /// How much is read at once.
 pub(crate) const READ_MAX: usize = 64 * 1024;
@@ -94,45 +95,66 @@ pub(crate) async fn swallow<R: AsyncRead + Unpin>(from: &mut R, buffer: &mut Byt
     }
 }
 
-/// One side of a relayed connection.
+/// Writes all of it, and sees it off: what TLS keeps back otherwise is sent too.
+pub(crate) async fn give<W: AsyncWrite + Unpin>(
+    to: &mut W,
+    bytes: &mut BytesMut,
+) -> io::Result<()> {
+    to.write_all_buf(bytes).await?;
+    to.flush().await
+}
+
+/// One side of a relayed connection: TCP, and TLS over it where that is spoken.
 #[derive(Debug)]
-pub(crate) enum Socket {
-    /// TCP as it is.
-    Plain(TcpStream),
+pub(crate) struct Socket {
+    tcp: TcpStream,
+    tls: Option<Box<Layer>>,
 }
 
 impl Socket {
     /// Takes a fresh TCP connection, without Nagle's delay.
-    pub(crate) fn plain(stream: TcpStream) -> Self {
+    pub(crate) fn plain(tcp: TcpStream) -> Self {
         // It fails where the other side is gone already, which the first read will tell.
-        let _ = stream.set_nodelay(true);
-        Self::Plain(stream)
+        let _ = tcp.set_nodelay(true);
+        Self { tcp, tls: None }
+    }
+
+    /// From now on its bytes are those of this TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn secure(&mut self, layer: Layer) {
+        self.tls = Some(Box::new(layer));
+    }
+
+    /// The TCP connection beneath its TLS, and that; `None` where there is no TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn secured(&self) -> Option<(&TcpStream, &Layer)> {
+        self.tls.as_ref().map(|layer| (&self.tcp, &**layer))
     }
 
     /// The TCP connection, where its bytes are those that are spoken.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "other kinds of sockets will have none"
-    )]
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
-        let Self::Plain(stream) = self;
-        Some(stream)
+        self.tls.is_none().then_some(&self.tcp)
+    }
+
+    /// The protocol that was agreed upon within TLS (ALPN).
+    pub(crate) fn protocol(&self) -> Option<Vec<u8>> {
+        self.tls.as_ref()?.protocol()
     }
 
     /// The two directions, to be used at the same time.
     pub(crate) fn split(&mut self) -> (ReadSide<'_>, WriteSide<'_>) {
-        match self {
-            Self::Plain(stream) => {
-                let (read, write) = stream.split();
-                (ReadSide::Plain(read), WriteSide::Plain(write))
-            }
+        let Self { tcp, tls } = self;
+        if let Some(layer) = tls {
+            let half = || Half { tcp, layer };
+            return (ReadSide::Tls(half()), WriteSide::Tls(half()));
         }
+        let (read, write) = tcp.split();
+        (ReadSide::Plain(read), WriteSide::Plain(write))
     }
 
     /// Makes the coming close of this socket a reset (RST) instead of a FIN.
     pub(crate) fn reset_on_close(&self) {
-        let Self::Plain(stream) = self;
-        let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        let _ = socket2::SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO));
     }
 
     /// Ends the connection.
@@ -153,64 +175,103 @@ impl Socket {
     }
 }
 
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { tcp, tls } = self.get_mut();
+        match tls {
+            None => Pin::new(tcp).poll_read(cx, buffer),
+            Some(layer) => layer.poll_read(tcp, cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { tcp, tls } = self.get_mut();
+        match tls {
+            None => Pin::new(tcp).poll_write(cx, bytes),
+            Some(layer) => layer.poll_write(tcp, cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { tcp, tls } = self.get_mut();
+        match tls {
+            None => Pin::new(tcp).poll_flush(cx),
+            Some(layer) => layer.poll_flush(tcp, cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { tcp, tls } = self.get_mut();
+        match tls {
+            None => Pin::new(tcp).poll_shutdown(cx),
+            Some(layer) => layer.poll_shutdown(tcp, cx),
+        }
+    }
+}
+
 /// The reading side of a [`Socket`].
 #[derive(Debug)]
 pub(crate) enum ReadSide<'a> {
     Plain(tokio::net::tcp::ReadHalf<'a>),
+    Tls(Half<'a>),
 }
 
 /// The writing side of a [`Socket`].
 #[derive(Debug)]
 pub(crate) enum WriteSide<'a> {
     Plain(tokio::net::tcp::WriteHalf<'a>),
+    Tls(Half<'a>),
 }
 
-macro_rules! reads {
-    ($($socket:ty),*) => {$(
-        impl AsyncRead for $socket {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buffer: &mut ReadBuf<'_>,
-            ) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-                }
-            }
+impl AsyncRead for ReadSide<'_> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Tls(half) => Pin::new(half).poll_read(cx, buffer),
         }
-    )*};
+    }
 }
 
-macro_rules! writes {
-    ($($socket:ty),*) => {$(
-        impl AsyncWrite for $socket {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bytes: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                match self.get_mut() {
-                    Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-                }
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-                }
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-                }
-            }
+impl AsyncWrite for WriteSide<'_> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(half) => Pin::new(half).poll_write(cx, bytes),
+            Self::Tls(half) => Pin::new(half).poll_write(cx, bytes),
         }
-    )*};
-}
+    }
 
-reads!(Socket, ReadSide<'_>);
-writes!(Socket, WriteSide<'_>);
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(half) => Pin::new(half).poll_flush(cx),
+            Self::Tls(half) => Pin::new(half).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(half) => Pin::new(half).poll_shutdown(cx),
+            Self::Tls(half) => Pin::new(half).poll_shutdown(cx),
+        }
+    }
+}
 
 /// Where a callee is.
 #[derive(Clone, Debug, PartialEq, Eq)]

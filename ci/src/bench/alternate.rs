@@ -4,7 +4,6 @@ use super::Bench;
 use super::calm::Calm;
 use super::error::BenchError;
 use super::job::Job;
-use super::machine::{Others, Watch};
 use super::peers::{LeftOut, Peer};
 use super::rows::{About, Row, Stand};
 use crate::steps::tell;
@@ -39,9 +38,7 @@ pub(crate) struct Measured {
     pub(crate) contestants: Vec<Contestant>,
     /// Who could not be measured in it.
     pub(crate) left_out: Vec<LeftOut>,
-    /// Who else was busy meanwhile.
-    pub(crate) others: Others,
-    /// What had to be measured again.
+    /// Who else was busy meanwhile, and what had to be measured again.
     pub(crate) calm: Calm,
 }
 
@@ -66,13 +63,12 @@ pub(crate) fn measure(
     about: About,
     row: &dyn Row,
     peers: &[Box<dyn Peer>],
-) -> Result<Measured, BenchError> {
-    let watch = Watch::start()?;
+) -> Measured {
     let mut calm = bench.calm;
     let mut left_out = Vec::new();
     let mut leave_out = |label: String, why: &BenchError| {
         let why = why.to_string();
-        tell(&format!("  {label} is left out: {why}"));
+        tell(&format!("  {label} is left out: failed to {why}"));
         left_out.push(LeftOut { name: label, why });
     };
     let mut stands: Vec<(Contestant, Box<dyn Stand + '_>)> = Vec::new();
@@ -113,18 +109,15 @@ pub(crate) fn measure(
             leave_out(label(&about, &contestant.peer, contestant.job), &why);
         }
     }
-    // Before the processes end, so that their time is known.
-    let others = watch.others()?;
-    Ok(Measured {
+    Measured {
         about,
         contestants: stands
             .into_iter()
             .map(|(contestant, _)| contestant)
             .collect(),
         left_out,
-        others,
         calm,
-    })
+    }
 }
 
 #[cfg(test)]

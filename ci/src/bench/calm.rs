@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::BenchError;
-use super::machine::Watch;
+use super::machine::{Others, Watch};
 use crate::steps::tell;
 
 /// How long to look before it is said that others are quiet.
@@ -21,6 +21,11 @@ pub(crate) struct Calm {
     pub(crate) repeated: usize,
     /// Measurements that count although others used more.
     pub(crate) disturbed: usize,
+    /// Over all measurements that count, in seconds of the whole machine: how long they took, and
+    /// what others used meanwhile.
+    counted: f64,
+    used: f64,
+    stolen: f64,
 }
 
 impl Calm {
@@ -31,6 +36,9 @@ impl Calm {
             patience,
             repeated: 0,
             disturbed: 0,
+            counted: 0.0,
+            used: 0.0,
+            stolen: 0.0,
         }
     }
 
@@ -45,15 +53,25 @@ impl Calm {
             let watch = Watch::start()?;
             let measured = measure();
             let others = watch.others()?;
-            if others.processes + others.host <= self.limit {
-                return measured;
-            }
-            if self.patience.is_zero() {
-                self.disturbed += 1;
+            let calm = others.processes + others.host <= self.limit;
+            if calm || self.patience.is_zero() {
+                let seconds = start.elapsed().as_secs_f64();
+                self.counted += seconds;
+                self.used += others.processes * seconds;
+                self.stolen += others.host * seconds;
+                self.disturbed += usize::from(!calm);
                 return measured;
             }
             self.repeated += 1;
             self.patience = self.patience.saturating_sub(start.elapsed());
+        }
+    }
+
+    /// How busy others were while what counts was measured.
+    pub(crate) fn others(&self) -> Others {
+        Others {
+            processes: self.used / self.counted,
+            host: self.stolen / self.counted,
         }
     }
 

@@ -7,6 +7,10 @@ use std::time::Duration;
 pub(crate) enum Job {
     /// Pass bytes.
     Bytes,
+    /// Pass as many bytes as go through.
+    Bulk,
+    /// Pass a few bytes, and hold thousands of connections in one process.
+    Held,
     /// Pass HTTP/1.1, understood as such.
     Http,
     /// Pass HTTP/1.1 with faults configured, none of which hits.

@@ -87,7 +87,6 @@ mod tests {
 
     use super::super::calm::Calm;
     use super::super::job::Job;
-    use super::super::machine::Others;
     use super::super::ratio::Bound;
     use super::super::rows::Metric;
     use super::*;
@@ -128,10 +127,6 @@ mod tests {
             },
             contestants,
             left_out: Vec::new(),
-            others: Others {
-                processes: 0.0,
-                host: 0.0,
-            },
             calm: Calm::new(100.0, Duration::ZERO),
         }
     }

@@ -94,7 +94,7 @@ impl Watch {
 impl std::fmt::Display for Others {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (processes, host) = (self.processes * 100.0, self.host * 100.0);
-        write!(f, "others used {processes:.0} % of the machine")?;
+        write!(f, "others used {processes:.0} % of the machine meanwhile")?;
         if host >= 0.5 {
             write!(f, ", its host took {host:.0} %")?;
         }

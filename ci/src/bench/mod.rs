@@ -31,11 +31,12 @@ mod tools;
 mod wrk;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use calm::Calm;
 use error::{BenchError, Doing};
+use ours::Ours;
 use peers::{LineUp, Peer};
 use rows::{About, ROWS, syscalls};
 
@@ -72,6 +73,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PROGRAM")]
     ours: Option<PathBuf>,
 }
+
+/// Another build of ours, in tables.
+const BEFORE: &str = "before";
 
 /// What every row and peer needs to know.
 #[derive(Debug)]
@@ -130,9 +134,9 @@ pub(crate) fn install_peers() {
 pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     check_names(&options.only)?;
     install_peers();
-    let ours = match &options.ours {
-        Some(program) => program.clone(),
-        None => ours::build()?,
+    let (ours, version) = match &options.ours {
+        Some(program) => (program.clone(), program.display().to_string()),
+        None => (ours::build()?, ours::version()),
     };
     let dir = tempfile::Builder::new()
         .prefix("shaketable-bench-")
@@ -141,10 +145,13 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     process::end_on_signal(dir.path().to_owned())?;
     let bench = Bench::new(options, dir.path().to_owned())?;
     // A build in the meantime shall not change what is measured.
-    let ours = copy(&ours, &bench, "ours")?;
-    let before = options.before.as_ref();
-    let before = before.map(|program| copy(program, &bench, "before"));
-    let LineUp { peers, left_out } = peers::line_up(ours, before.transpose()?, &options.peers)?;
+    let ours = copy(&ours, &bench, ours::NAME)?;
+    let mut builds = vec![Ours::new(ours::NAME, version, ours)];
+    if let Some(before) = &options.before {
+        let copied = copy(before, &bench, BEFORE)?;
+        builds.push(Ours::new(BEFORE, before.display().to_string(), copied));
+    }
+    let LineUp { peers, left_out } = peers::line_up(builds, &options.peers)?;
 
     say(&machine::describe());
     for peer in &peers {
@@ -162,12 +169,10 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
 fn measure(bench: &Bench, options: &Options, peers: &[Box<dyn Peer>]) -> Result<(), BenchError> {
     let wanted = |name: &str| options.only.iter().any(|only| only == name);
     let mut judged = Vec::new();
+    let mut unasked = Vec::new();
     for (about, open) in ROWS {
         if !options.only.is_empty() && !wanted(about.name) {
-            say(&format!(
-                "\n{} is not measured: not among --only",
-                about.name
-            ));
+            unasked.push(about.name);
             continue;
         }
         let row = match open(bench) {
@@ -177,9 +182,12 @@ fn measure(bench: &Bench, options: &Options, peers: &[Box<dyn Peer>]) -> Result<
                 continue;
             }
         };
-        let measured = alternate::measure(bench, about, row.as_ref(), peers)?;
+        let measured = alternate::measure(bench, about, row.as_ref(), peers);
         say(&format!("\n{}", table::row(&measured)));
         judged.extend(judge::judge(&measured));
+    }
+    if !unasked.is_empty() {
+        say(&format!("not among --only: {}\n", unasked.join(", ")));
     }
     if !judged.is_empty() {
         say(&table::targets(&judged));
@@ -203,7 +211,7 @@ fn check_names(only: &[String]) -> Result<(), BenchError> {
     }
 }
 
-fn copy(program: &PathBuf, bench: &Bench, name: &str) -> Result<PathBuf, BenchError> {
+fn copy(program: &Path, bench: &Bench, name: &str) -> Result<PathBuf, BenchError> {
     let to = bench.dir.join(name);
     std::fs::copy(program, &to).doing(format!("copy {}", program.display()))?;
     Ok(to)

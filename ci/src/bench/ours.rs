@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::error::{BenchError, Doing};
 use super::job::{Job, LATENCY, MISSED_RULES};
@@ -32,16 +33,32 @@ pub(crate) fn build() -> Result<PathBuf, BenchError> {
     Ok(target.join("release/examples/pass"))
 }
 
+/// The state of the source that [`build`] builds.
+pub(crate) fn version() -> String {
+    let described = Command::new("git")
+        .args(["describe", "--always", "--dirty"])
+        .current_dir(steps::root())
+        .output();
+    described
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
+}
+
 /// Our proxy, this build or another.
 pub(crate) struct Ours {
     name: &'static str,
+    version: String,
     program: PathBuf,
 }
 
 impl Ours {
     /// A build of it.
-    pub(crate) fn new(name: &'static str, program: PathBuf) -> Self {
-        Self { name, program }
+    pub(crate) fn new(name: &'static str, version: String, program: PathBuf) -> Self {
+        Self {
+            name,
+            version,
+            program,
+        }
     }
 }
 
@@ -52,7 +69,7 @@ fn arguments(job: Job, listen: SocketAddr, upstream: SocketAddr) -> Vec<String> 
     add("--listen", listen.to_string());
     add("--upstream", upstream.to_string());
     match job {
-        Job::Bytes | Job::Http => {}
+        Job::Bytes | Job::Bulk | Job::Held | Job::Http => {}
         Job::HttpMissed => add("--missing", MISSED_RULES.to_string()),
         Job::LateBytes | Job::LateHttp => {
             add("--fault", format!("latency={}ms", LATENCY.as_millis()));
@@ -68,7 +85,7 @@ impl Peer for Ours {
     }
 
     fn version(&self) -> String {
-        self.program.display().to_string()
+        self.version.clone()
     }
 
     fn can(&self, _: Job) -> bool {

@@ -46,10 +46,10 @@ pub(crate) fn row(measured: &Measured) -> String {
     }
     let mut text = format!("{}\n{}\n", about.title, draw(lines));
     for out in &measured.left_out {
-        let _ = writeln!(text, "{} was not measured: {}", out.name, out.why);
+        let _ = writeln!(text, "{} is left out: failed to {}", out.name, out.why);
     }
-    let _ = write!(text, "{}", measured.others);
     let calm = measured.calm;
+    let _ = write!(text, "{}", calm.others());
     if calm.repeated > 0 {
         let _ = write!(
             text,

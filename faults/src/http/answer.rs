@@ -15,7 +15,7 @@ use crate::edge::Edge;
 use crate::fault::Break;
 use crate::observe::Slot;
 use crate::timer;
-use crate::wire::{Gone, fill};
+use crate::wire::{Gone, fill, give};
 
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Carrier<'_> {
                 Ok(None) => {
                     if let Err(gone) = fill(from, ahead).await {
                         // What there is of a broken head is the caller's to see.
-                        let _ = to.write_all_buf(ahead).await;
+                        let _ = give(to, ahead).await;
                         return Outcome::Callee(gone);
                     }
                     continue;
@@ -112,7 +112,7 @@ impl Carrier<'_> {
                     Err(gone) => {
                         // What there is of it is the caller's to see.
                         self.count(ahead.len());
-                        let _ = to.write_all_buf(ahead).await;
+                        let _ = give(to, ahead).await;
                         return Outcome::Callee(gone);
                     }
                 }
@@ -140,7 +140,7 @@ impl Carrier<'_> {
                 Rewritten::Not => ahead.split_to(head.len),
             };
             self.count(bytes.len());
-            if to.write_all_buf(&mut bytes).await.is_err() {
+            if give(to, &mut bytes).await.is_err() {
                 return Outcome::Caller;
             }
             if interim {
@@ -171,7 +171,7 @@ impl Carrier<'_> {
     ) -> Outcome {
         let mut bytes = ahead.split_to(head);
         self.count(bytes.len());
-        match to.write_all_buf(&mut bytes).await {
+        match give(to, &mut bytes).await {
             Ok(()) => Outcome::Foreign,
             Err(_) => Outcome::Caller,
         }
@@ -185,7 +185,7 @@ impl Carrier<'_> {
         way: &mut Way<'_>,
     ) -> Outcome {
         self.count(head.len());
-        if to.write_all_buf(&mut head).await.is_err() {
+        if give(to, &mut head).await.is_err() {
             return Outcome::Caller;
         }
         let whole = (body.len(), true);

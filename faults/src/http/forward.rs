@@ -25,7 +25,8 @@ impl Relay<'_> {
     ) -> Then {
         if self.upstream.is_none() {
             let (edge, more) = (self.edge, self.more_waits(head));
-            match self.while_it_waits(more, slot, edge.connect()).await {
+            let connecting = edge.connect(self.client.protocol());
+            match self.while_it_waits(more, slot, connecting).await {
                 Ok(Ok(upstream)) => self.upstream = Some(upstream),
                 // A refused callee is not an accepted connection that closes: a reset is nearest.
                 Ok(Err(_)) => return Then::Reset(Ended::Callee),

@@ -4,11 +4,10 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
 
 use super::head::{self, RequestHead};
 use crate::connection::Conn;
-use crate::wire::{Gone, Socket, Upstream, fill, poll_read};
+use crate::wire::{Gone, Socket, Upstream, fill, give, poll_read};
 
 /// What came next on a connection.
 pub(super) enum Next {
@@ -55,7 +54,7 @@ pub(super) async fn next(
                     return Next::Callee(gone);
                 }
                 // Unasked for (a 408 before the close, say): it is not ours to judge.
-                if let Some(up) = upstream && client.write_all_buf(&mut up.ahead).await.is_err() {
+                if let Some(up) = upstream && give(client, &mut up.ahead).await.is_err() {
                     return Next::Caller(Gone::Reset);
                 }
             }

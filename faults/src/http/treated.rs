@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
 
 use super::body::Framing;
 use super::head::RequestHead;
@@ -16,7 +15,7 @@ use crate::fault::flow::Flow;
 use crate::fault::rewrite::BODY_MAX;
 use crate::fault::{Answer, Break, Made, Treatment};
 use crate::observe::{Ended, Slot};
-use crate::wire::{AHEAD_MAX, Gone, Upstream, fill, swallow, until_gone};
+use crate::wire::{AHEAD_MAX, Gone, fill, give, swallow, until_gone};
 
 /// How long a copy of a request may take before the request itself goes on.
 const COPY_MAX: Duration = Duration::from_secs(5);
@@ -56,7 +55,8 @@ impl Relay<'_> {
         if let Some(to) = treatment.request.to
             && self.upstream.as_ref().is_none_or(|up| up.address != to)
         {
-            match Upstream::connect(&to.into()).await {
+            let protocol = self.client.protocol();
+            match self.edge.connect_to(&to.into(), protocol).await {
                 Ok(upstream) => self.upstream = Some(upstream),
                 Err(_) => return Then::Reset(Ended::Callee),
             }
@@ -92,7 +92,7 @@ impl Relay<'_> {
             return self.stay_silent(decision, treatment).await;
         }
         let lost = treatment.down.mute.is_some() || treatment.down.breaks.is_some();
-        if !lost && !(treatment.after_effect && !upstream) {
+        if !lost && (upstream || !treatment.after_effect) {
             if upstream {
                 return self.forward(&head, decision, slot, true).await;
             }
@@ -206,16 +206,17 @@ impl Relay<'_> {
         let request = self.buffer[..end].to_vec();
         let elsewhere = decision.treatment().and_then(|t| t.request.to);
         for _ in 0..copies {
+            let protocol = self.client.protocol();
             let connected = match elsewhere {
-                Some(to) => Upstream::connect(&to.into()).await,
-                None => self.edge.connect().await,
+                Some(to) => self.edge.connect_to(&to.into(), protocol).await,
+                None => self.edge.connect(protocol).await,
             };
             let Ok(mut upstream) = connected else {
                 return;
             };
-            let (request, method) = (request.clone(), head.method.clone());
+            let (mut request, method) = (BytesMut::from(&request[..]), head.method.clone());
             let answered = async move {
-                if upstream.socket.write_all(&request).await.is_ok() {
+                if give(&mut upstream.socket, &mut request).await.is_ok() {
                     whole::swallow_answer(&mut upstream, &method).await;
                 }
             };

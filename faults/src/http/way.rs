@@ -172,7 +172,7 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Writes so many bytes from the front of a buffer.
+/// Writes so many bytes from the front of a buffer, and sees them off.
 pub(super) async fn write_front<W: AsyncWrite + Unpin>(
     to: &mut W,
     buffer: &mut BytesMut,
@@ -187,5 +187,5 @@ pub(super) async fn write_front<W: AsyncWrite + Unpin>(
             _ => return Err(Halt::NoTaker),
         }
     }
-    Ok(())
+    to.flush().await.map_err(|_| Halt::NoTaker)
 }

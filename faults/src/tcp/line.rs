@@ -99,6 +99,10 @@ impl Line {
         if let Some(how) = self.held.as_ref().and_then(|held| held.loss(flow)) {
             return Poll::Ready(End::Broken(how));
         }
+        // What TLS has kept back goes first, and needs nobody to write.
+        if let Poll::Ready(Err(_)) = Pin::new(&mut *to).poll_flush(cx) {
+            return Poll::Ready(End::NoTaker);
+        }
         loop {
             if let Some((late, how)) = flow.breaks
                 && self.begun

@@ -12,7 +12,7 @@ use crate::fault::flow::{Flow, Mute, Stop, Then};
 use crate::fault::{Answer, Break, Treatment};
 use crate::observe::{Ended, Slot};
 use crate::timer;
-use crate::wire::{Begun, Gone, Socket, Upstream};
+use crate::wire::{Begun, Gone, Socket};
 
 /// A relayed connection of bytes. A direction that its source closes is closed on the other side
 /// too; a reset is a reset there.
@@ -73,9 +73,12 @@ impl<'a> Tunnel<'a> {
         let ahead = first.len() as u64;
         let elsewhere = conn.treatment().0.and_then(|t| t.request.to);
         let upstream = match (elsewhere, upstream) {
-            (Some(to), _) => Upstream::connect(&to.into()).await.ok()?,
+            (Some(to), _) => {
+                let protocol = client.protocol();
+                edge.connect_to(&to.into(), protocol).await.ok()?
+            }
             (None, Some(upstream)) => upstream,
-            (None, None) => edge.connect().await.ok()?,
+            (None, None) => edge.connect(client.protocol()).await.ok()?,
         };
         edge.log.update(slot, |exchange| {
             exchange.executed = true;

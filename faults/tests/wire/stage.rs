@@ -76,10 +76,14 @@ impl Stage {
     }
 
     /// A fault to be injected, with what else is set for it.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`json!` reads best where it is used"
+    )]
     pub(crate) fn rule(&self, kind: &str, value: Value) -> Injection<'_> {
         Injection {
             proxy: &self.proxy,
-            rule: Rule::new(kind, built(kind, value)),
+            rule: Rule::new(kind, built(kind, &value)),
         }
     }
 
@@ -91,7 +95,7 @@ impl Stage {
     pub(crate) async fn change(&self, fault: u32, kind: &str, value: Value) {
         let known = self
             .proxy
-            .change(fault, built(kind, value), 1.0, None)
+            .change(fault, built(kind, &value), 1.0, None)
             .await;
         assert!(known.unwrap());
     }
@@ -152,8 +156,8 @@ impl Stage {
     }
 }
 
-fn built(kind: &str, value: Value) -> Arc<dyn fault::Fault> {
-    (fault::find(kind).unwrap().build)(&value).unwrap()
+fn built(kind: &str, value: &Value) -> Arc<dyn fault::Fault> {
+    (fault::find(kind).unwrap().build)(value).unwrap()
 }
 
 /// A fault that is not yet in force.

@@ -1,9 +1,15 @@
 //! The command line.
 
+pub(crate) mod proxy;
+pub(crate) mod toxiproxy;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use shaketable_fixtures::FixtureArgs;
+
+use self::proxy::ProxyArgs;
+use self::toxiproxy::ToxiproxyArgs;
 
 /// Starts your services, puts a fault-injecting proxy on every dependency between them, drives
 /// load, and judges with evidence whether they failed well.
@@ -71,6 +77,10 @@ pub(crate) enum Command {
         /// The fault to be told of
         name: Option<String>,
     },
+    /// Run proxies of their own, under Toxiproxy's HTTP API
+    Proxy(ProxyArgs),
+    /// Speak to a server of Toxiproxy's API: proxies and toxics
+    Toxiproxy(ToxiproxyArgs),
     /// Run one of the services to practise on
     Fixture(FixtureArgs),
 }

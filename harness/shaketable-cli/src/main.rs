@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == commands::KEEP) {
         return shaketable::launch::keeper::main(words);
     }
-    match args::Args::try_parse() {
+    match args::Args::try_parse_from(args::proxy::with_two_dashes(std::env::args_os())) {
         Ok(args) => commands::run(args),
         Err(error) => {
             // Help and version are answers, not errors; clap prints each where it belongs.

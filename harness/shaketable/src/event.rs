@@ -57,6 +57,13 @@ pub enum Event {
         /// What and where: `latency 3s on order -> inventory`.
         fault: String,
     },
+    /// A fault could not be put in force: nothing will have met it.
+    FaultFailed {
+        /// What and where.
+        fault: String,
+        /// Why not.
+        why: String,
+    },
     /// The faults are gone.
     FaultsLifted,
     /// How the load goes, about twice a second.

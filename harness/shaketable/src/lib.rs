@@ -21,6 +21,7 @@
 //! **Invariant:** nothing later in the line is imported by anything earlier.
 //! **Invariant:** this crate knows nothing of terminals, command lines or exit codes.
 
+mod backend;
 pub mod between;
 pub mod check;
 pub mod event;

@@ -23,11 +23,7 @@ impl Peer for Direct {
     }
 
     fn can(&self, job: Job) -> bool {
-        job == Job::Bytes
-    }
-
-    fn holds_connections(&self) -> bool {
-        false
+        matches!(job, Job::Bytes | Job::Bulk)
     }
 
     fn start(&self, _: &Bench, _: Job, upstream: SocketAddr) -> Result<Running, BenchError> {

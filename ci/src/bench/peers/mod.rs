@@ -9,7 +9,6 @@ mod socat;
 mod toxiproxy;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use super::Bench;
 use super::error::BenchError;
@@ -25,10 +24,6 @@ pub(crate) trait Peer {
     fn version(&self) -> String;
     /// Whether it has what the job takes.
     fn can(&self, job: Job) -> bool;
-    /// Whether it is one process for all connections.
-    fn holds_connections(&self) -> bool {
-        true
-    }
     /// Starts it before `upstream`.
     fn start(&self, bench: &Bench, job: Job, upstream: SocketAddr) -> Result<Running, BenchError>;
 }
@@ -63,8 +58,9 @@ pub(crate) struct LeftOut {
 type Find = fn() -> Result<Box<dyn Peer>, String>;
 
 /// Every peer. Who stands first is measured closest in time to ours.
-const PEERS: [(&str, Find); 5] = [
+const PEERS: [(&str, Find); 6] = [
     (haproxy::NAME, haproxy::find),
+    (haproxy::SPLICING, haproxy::find_splicing),
     (nginx::NAME, nginx::find),
     (envoy::NAME, envoy::find),
     (toxiproxy::NAME, toxiproxy::find),
@@ -80,11 +76,7 @@ pub(crate) struct LineUp {
 }
 
 /// Ours, and those of its peers that are wanted and there.
-pub(crate) fn line_up(
-    ours: PathBuf,
-    before: Option<PathBuf>,
-    wanted: &[String],
-) -> Result<LineUp, BenchError> {
+pub(crate) fn line_up(ours: Vec<ours::Ours>, wanted: &[String]) -> Result<LineUp, BenchError> {
     let mut known: Vec<&str> = PEERS.iter().map(|(name, _)| *name).collect();
     known.push(direct::NAME);
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
@@ -95,9 +87,9 @@ pub(crate) fn line_up(
             known: known.join(", "),
         });
     }
-    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(ours::Ours::new(ours::NAME, ours))];
-    if let Some(before) = before {
-        peers.push(Box::new(ours::Ours::new("before", before)));
+    let mut peers: Vec<Box<dyn Peer>> = Vec::new();
+    for build in ours {
+        peers.push(Box::new(build));
     }
     let mut left_out = Vec::new();
     for (name, find) in PEERS {

@@ -36,7 +36,7 @@ impl Peer for Nginx {
     }
 
     fn can(&self, job: Job) -> bool {
-        matches!(job, Job::Bytes | Job::Limited(_))
+        matches!(job, Job::Bytes | Job::Bulk | Job::Held | Job::Limited(_))
     }
 
     fn start(&self, bench: &Bench, job: Job, upstream: SocketAddr) -> Result<Running, BenchError> {

@@ -30,11 +30,7 @@ impl Peer for Socat {
     }
 
     fn can(&self, job: Job) -> bool {
-        job == Job::Bytes
-    }
-
-    fn holds_connections(&self) -> bool {
-        false
+        matches!(job, Job::Bytes | Job::Bulk)
     }
 
     /// With a buffer of 64 KiB, for its own of 8 KiB is meant for terminals.

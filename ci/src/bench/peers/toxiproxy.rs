@@ -28,7 +28,7 @@ fn toxic(job: Job) -> Option<String> {
             ("latency", format!(r#""latency":{latency}"#))
         }
         Job::Limited(rate) => ("bandwidth", format!(r#""rate":{}"#, rate / 1000)),
-        Job::Bytes | Job::Http | Job::HttpMissed => return None,
+        Job::Bytes | Job::Bulk | Job::Held | Job::Http | Job::HttpMissed => return None,
     };
     Some(format!(
         r#"{{"type":"{kind}","attributes":{{{attributes}}}}}"#

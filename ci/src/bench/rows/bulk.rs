@@ -39,7 +39,7 @@ const TARGETS: [Target; 2] = [
 pub(super) const FOUR: About = About {
     name: "bulk",
     title: "bytes without end on 4 connections",
-    jobs: &[Job::Bytes],
+    jobs: &[Job::Bulk],
     metrics: &METRICS,
     targets: &TARGETS,
 };
@@ -47,7 +47,7 @@ pub(super) const FOUR: About = About {
 pub(super) const ONE: About = About {
     name: "bulk-one",
     title: "bytes without end on 1 connection",
-    jobs: &[Job::Bytes],
+    jobs: &[Job::Bulk],
     metrics: &METRICS,
     targets: &TARGETS,
 };

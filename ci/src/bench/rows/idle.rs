@@ -16,8 +16,8 @@ use crate::bench::{Bench, proc};
 pub(super) const ABOUT: About = About {
     name: "idle",
     title: "memory for each connection that passed one small HTTP exchange and stands idle \
-            (KB of 1,000 bytes; growth of the process's resident memory, without the kernel's)",
-    jobs: &[Job::Bytes, Job::Http],
+            (KB of 1,000 bytes; growth of the process's resident memory, without the kernel's; socat has a process for each)",
+    jobs: &[Job::Held, Job::Http],
     metrics: &[Metric {
         name: "KB/connection",
         decimals: 2,
@@ -52,10 +52,6 @@ impl Row for Idle {
         peer: &'a dyn Peer,
         job: Job,
     ) -> Result<Box<dyn Stand + 'a>, BenchError> {
-        if !peer.holds_connections() {
-            let why = "there is no one process that holds all connections";
-            return Err(BenchError::Measure(why.to_owned()));
-        }
         Ok(Box::new(Fresh {
             bench,
             peer,

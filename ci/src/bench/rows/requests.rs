@@ -1,7 +1,5 @@
 //! HTTP under load: `wrk`, a proxy, nginx.
 
-use std::net::SocketAddr;
-
 use super::{About, Metric, Row, Stand, Target};
 use crate::bench::error::BenchError;
 use crate::bench::job::Job;
@@ -111,10 +109,12 @@ impl Row for Requests {
         peer: &'a dyn Peer,
         job: Job,
     ) -> Result<Box<dyn Stand + 'a>, BenchError> {
-        let upstream: SocketAddr = self.service.address;
+        let proxy = peer.start(bench, job, self.service.address)?;
+        // Whatever it does only once is not measured.
+        wrk::run(bench, proxy.address, 1, self.new_connections)?;
         Ok(Box::new(Loaded {
             bench,
-            proxy: peer.start(bench, job, upstream)?,
+            proxy,
             new_connections: self.new_connections,
         }))
     }

@@ -45,7 +45,7 @@ pub(crate) fn count(bench: &Bench, peers: &[Box<dyn Peer>]) -> Result<String, Be
                     head.push(name);
                     columns.push(counts);
                 }
-                Err(why) => tell(&format!("  {name} is left out: {why}")),
+                Err(why) => tell(&format!("  {name} is left out: failed to {why}")),
             }
         }
     }
@@ -82,6 +82,8 @@ fn trace(bench: &Bench, proxy: &Running) -> Result<Counts, BenchError> {
     let Some(process) = &proxy.process else {
         return Err(BenchError::Measure("there is no proxy".to_owned()));
     };
+    // By now it has all its threads and processes, and its memory.
+    wrk::run(bench, proxy.address, 1, false)?;
     let threads = proc::threads(process.group())?;
     let mut args = vec!["-f".to_owned(), "-c".to_owned()];
     args.extend(threads.iter().map(|thread| format!("--attach={thread}")));

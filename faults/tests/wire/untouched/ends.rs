@@ -37,7 +37,6 @@ async fn ends_pass_as_they_are_at_every_point_of_a_conversation() {
         for end in &ends {
             for point in points {
                 let turns = [point, std::slice::from_ref(end)].concat();
-                println!("{protocol:?} {turns:?}");
                 play(protocol, &turns, &[]).await;
             }
             if protocol == Protocol::Tcp {

@@ -130,7 +130,7 @@ async fn turn_by_turn(stage: &Stage, listener: &TcpListener, turns: &[Turn], cut
                 None => listener.accept().await.unwrap().0,
             }
         };
-        let (_, stream) = tokio::join!(say(calls, &said, &mut cuts), accepting);
+        let ((), stream) = tokio::join!(say(calls, &said, &mut cuts), accepting);
         let _ = stream.set_nodelay(true);
         let answers = callee.insert(stream);
         match turn {

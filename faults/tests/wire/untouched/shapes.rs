@@ -86,10 +86,6 @@ async fn requests_of_every_shape_pass_as_they_are() {
                 caller("more"),
                 callee("and more"),
             ];
-            println!(
-                "{protocol:?} {:?}",
-                String::from_utf8_lossy(&request[..80.min(request.len())])
-            );
             play(protocol, &turns, &[]).await;
             if request.len() < 1000 {
                 play(protocol, &turns, &[1]).await;
@@ -109,10 +105,6 @@ async fn they_pass_behind_an_exchange_and_behind_each_other_too() {
                 caller("more"),
                 callee("and more"),
             ];
-            println!(
-                "{protocol:?} {:?}",
-                String::from_utf8_lossy(&request[..80.min(request.len())])
-            );
             play(protocol, &turns, &[50]).await;
         }
     }
@@ -137,7 +129,6 @@ async fn answers_of_every_shape_pass_as_they_are() {
     for protocol in EVERY_PROTOCOL {
         for answer in answers {
             let turns = [caller(GET), callee(answer), caller(GET), callee(HELLO)];
-            println!("{protocol:?} {:?}", String::from_utf8_lossy(answer));
             play(protocol, &turns, &[]).await;
             play(protocol, &turns, &[1]).await;
         }

@@ -4,8 +4,10 @@ mod demo;
 mod judge;
 mod list;
 mod plan;
+mod proxy;
 mod run;
 mod suites;
+mod toxiproxy;
 mod validate;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Schema { of } => schema(of),
         Command::Checks => list::checks(),
         Command::Faults { name } => list::faults(name.as_deref()),
+        Command::Proxy(args) => proxy::proxy(&args),
+        Command::Toxiproxy(args) => toxiproxy::toxiproxy(&args),
         Command::Fixture(args) => match shaketable_fixtures::run(args) {
             Ok(()) => exit::OK,
             Err(error) => {

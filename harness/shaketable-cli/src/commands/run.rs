@@ -164,13 +164,13 @@ fn fresh_directory(suite: &str) -> io::Result<PathBuf> {
 }
 
 /// Load needs descriptors. Gives the limit that targets are to keep, where it was raised.
-fn raise_descriptor_limit() -> Option<u64> {
+pub(super) fn raise_descriptor_limit() -> Option<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     (soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok()).then_some(soft)
 }
 
 /// Waits for Ctrl-C or SIGTERM, has everything reverted, and gives the exit code that says so.
-async fn cancel_on_signal(cancel: CancellationToken) -> u8 {
+pub(super) async fn cancel_on_signal(cancel: CancellationToken) -> u8 {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),

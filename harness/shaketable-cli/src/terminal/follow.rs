@@ -99,6 +99,10 @@ impl Follower {
             Event::FaultInjected { fault } if !self.live || self.volume.verbose => {
                 self.line(&format!("  + {fault}"));
             }
+            Event::FaultFailed { fault, why } => {
+                let text = format!("{fault} could not be injected: {why}");
+                self.line(&format!("  {}", self.paint.bad(&text)));
+            }
             Event::Progress {
                 done,
                 ended,

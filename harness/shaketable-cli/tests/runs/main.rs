@@ -12,6 +12,7 @@ mod callers;
 mod commands;
 mod dying;
 mod environment;
+mod faults;
 mod files;
 mod interrupting;
 mod judging;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use shaketable_faults::Rule;
-use shaketable_faults::fault::Door;
-use shaketable_faults::observe::Clock;
+use shaketable_faults::fault::{Door, Fault};
+use shaketable_faults::observe::{Clock, Nanos};
 
 use super::start::Lab;
+use crate::backend::{Mark, toxics};
 use crate::check::view::nanos;
 use crate::event::{Event, Events};
 use crate::record::FaultMark;
@@ -27,24 +28,26 @@ pub(super) async fn inject(
         .iter()
         .filter(|mark| mark.edge == edge && mark.kind == entry.kind.name)
         .count();
-    let redirects_to = entry.fault.redirects_to();
+    let fault: Arc<dyn Fault> = match &lab.backend {
+        Some(_) => Arc::new(Mark(Arc::clone(&entry.fault))),
+        None => Arc::clone(&entry.fault),
+    };
     let rule = Rule {
         which: entry.which.clone(),
         times: entry.times,
         probability: entry.probability,
         schedule: entry.schedule,
-        redirect: redirects_to.and_then(|service| lab.addresses.get(service).copied()),
-        ..Rule::new(
-            format!("{}#{same}", entry.kind.name),
-            Arc::clone(&entry.fault),
-        )
+        redirect: entry
+            .fault
+            .redirects_to()
+            .and_then(|service| lab.addresses.get(service).copied()),
+        ..Rule::new(format!("{}#{same}", entry.kind.name), fault)
     };
-    let injected = if redirects_to.is_some() && rule.redirect.is_none() {
-        None
-    } else {
-        lab.proxies[edge].inject(rule).await.ok()
+    let injected = put_in_force(lab, edge, rule, entry).await;
+    let (number, from) = match &injected {
+        Ok(injected) => *injected,
+        Err(_) => (u32::MAX, clock.now()),
     };
-    let (number, from) = injected.unwrap_or_else(|| (u32::MAX, clock.now()));
     let mark = FaultMark {
         edge,
         number,
@@ -57,8 +60,34 @@ pub(super) async fn inject(
         from,
         until: None,
     };
-    events.tell(Event::FaultInjected {
-        fault: format!("{} on {}", mark.says, entry.edge),
+    let fault = format!("{} on {}", mark.says, entry.edge);
+    events.tell(match injected {
+        Ok(_) => Event::FaultInjected { fault },
+        Err(why) => Event::FaultFailed { fault, why },
     });
     Some(mark)
+}
+
+/// Injects into our own proxy, and where somebody else carries the faults out, there too.
+async fn put_in_force(
+    lab: &Lab,
+    edge: usize,
+    rule: Rule,
+    entry: &FaultEntry,
+) -> Result<(u32, Nanos), String> {
+    let proxy = &lab.proxies[edge];
+    if rule.redirect.is_none()
+        && let Some(service) = entry.fault.redirects_to()
+    {
+        return Err(format!("nobody knows where `{service}` is"));
+    }
+    let injected = proxy.inject(rule).await.map_err(|e| e.to_string())?;
+    if let Some(backend) = &lab.backend {
+        let toxics = toxics(entry.kind, &entry.value)?;
+        backend
+            .inject(proxy.name(), injected.0, toxics)
+            .await
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(injected)
 }

@@ -282,7 +282,14 @@ impl<'a> Phases<'a> {
         let mut unreverted = Vec::new();
         let mut lifted = false;
         for mark in self.faults.iter_mut().filter(|mark| mark.until.is_none()) {
-            let proxy = &self.witnesses.lab.proxies[mark.edge];
+            let lab = self.witnesses.lab;
+            let proxy = &lab.proxies[mark.edge];
+            if let Some(backend) = &lab.backend
+                && let Err(error) = backend.lift(proxy.name(), mark.number).await
+            {
+                unreverted.push(format!("{} on {}: {error}", mark.says, proxy.name()));
+                continue;
+            }
             match proxy.lift(mark.number).await {
                 Ok(until) => mark.until = Some(until),
                 Err(error) => {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::inject::inject;
 use super::setting::Setting;
 use super::{order, proxies, stubs};
+use crate::backend::{Backend, BackendError};
 use crate::event::Event;
 use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Played, Running, ServiceSpec};
 use crate::plan::Plan;
@@ -21,6 +22,12 @@ use crate::suite::{Command, Edge, Experiment, Service, Start};
 
 /// How long a setup, reset or teardown command may take.
 const COMMAND_MAX: Duration = Duration::from_mins(2);
+
+impl From<BackendError> for LabError {
+    fn from(error: BackendError) -> Self {
+        Self::Backend(error.to_string())
+    }
+}
 
 /// Why a lab did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +46,9 @@ pub enum LabError {
     /// A proxy.
     #[error(transparent)]
     Plane(#[from] PlaneError),
+    /// Who carries the faults out in our place.
+    #[error("{0}")]
+    Backend(String),
     /// A proxy cannot listen where the suite says.
     #[error("listen at {address} for edge `{edge}`: {why}")]
     Listen {
@@ -85,6 +95,8 @@ pub(super) struct Lab {
     pub(super) ready_after: BTreeMap<String, Duration>,
     /// The faults that were there before the services.
     pub(super) early: Vec<FaultMark>,
+    /// Who carries the faults out, where it is not our proxies.
+    pub(super) backend: Option<Backend>,
     plane: Plane,
     down: Down,
     /// The addresses that the suite names for proxies, held against other harnesses.
@@ -115,6 +127,7 @@ impl Lab {
             addresses: BTreeMap::new(),
             ready_after: BTreeMap::new(),
             early: Vec::new(),
+            backend: plan.suite.backend.map(Backend::connect).transpose()?,
             plane,
             down: Down {
                 levels: order::levels(&plan.suite),
@@ -177,11 +190,11 @@ impl Lab {
         {
             if let Start::Address(address) = service.start {
                 answers(service, address).await?;
-                self.at(&plan.suite.edges, &service.name, address);
+                self.at(&plan.suite.edges, &service.name, address).await?;
                 continue;
             }
             if let Start::Stub(spec) = &service.start {
-                self.play(service, spec, plan, setting)?;
+                self.play(service, spec, plan, setting).await?;
                 continue;
             }
             let spec = self.spec(service, &plan.suite.edges, setting);
@@ -210,7 +223,8 @@ impl Lab {
                         after,
                     });
                     self.ready_after.insert(running.name().to_owned(), after);
-                    self.at(&plan.suite.edges, running.name(), running.address());
+                    let led = self.at(&plan.suite.edges, running.name(), running.address());
+                    failed = failed.or(led.await.err());
                     self.running.push(running);
                 }
                 Ok(Err(error)) => failed = failed.or(Some(error)),
@@ -227,13 +241,23 @@ impl Lab {
     }
 
     /// A service is up: the proxies of its edges lead to it from now on.
-    pub(super) fn at(&mut self, edges: &[Edge], service: &str, address: SocketAddr) {
+    pub(super) async fn at(
+        &mut self,
+        edges: &[Edge],
+        service: &str,
+        address: SocketAddr,
+    ) -> Result<(), LabError> {
         self.addresses.insert(service.to_owned(), address);
         for (edge, proxy) in edges.iter().zip(&self.proxies) {
             if edge.name.callee == service {
-                proxy.lead_to(address);
+                let next = match &self.backend {
+                    Some(backend) => backend.lead(proxy.name(), address).await?,
+                    None => address,
+                };
+                proxy.lead_to(next);
             }
         }
+        Ok(())
     }
 
     /// What `$NAME` stands for in a service's command line and environment.
@@ -284,11 +308,13 @@ impl Lab {
             running,
             stubs,
             plane,
+            backend,
             down,
             ..
         } = self;
         drop(proxies);
-        // Joins the proxies' thread: short, but not for the runtime's own threads.
+        // Both join threads: short, but not for the runtime's own.
+        let _ = tokio::task::spawn_blocking(move || backend.map(Backend::end)).await;
         let _ = tokio::task::spawn_blocking(move || drop(plane)).await;
         let mut running = running;
         let mut left = Vec::new();

@@ -14,7 +14,7 @@ use crate::suite::Service;
 
 impl Lab {
     /// Plays a service that is a stub; it is ready at once.
-    pub(super) fn play(
+    pub(super) async fn play(
         &mut self,
         service: &Service,
         spec: &Arc<Spec>,
@@ -28,7 +28,8 @@ impl Lab {
             after,
         });
         self.ready_after.insert(service.name.clone(), after);
-        self.at(&plan.suite.edges, &service.name, played.address());
+        self.at(&plan.suite.edges, &service.name, played.address())
+            .await?;
         self.stubs.push(played);
         Ok(())
     }

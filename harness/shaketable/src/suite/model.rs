@@ -32,6 +32,8 @@ pub struct Suite {
     pub seed: Option<u64>,
     /// The directory of the file that was loaded.
     pub dir: PathBuf,
+    /// The API of the Toxiproxy server that carries the faults out, where it is not we who do.
+    pub backend: Option<SocketAddr>,
     /// Run once for a lab, before its services start.
     pub setup: Vec<Command>,
     /// Run when the services are ready, before the load.

@@ -1,6 +1,7 @@
 //! From a tree that was checked against the schema to the suite: what no schema can say is checked
 //! here, part by part, so that one mistake hides no other.
 
+mod backend;
 mod calls;
 mod commands;
 mod experiments;
@@ -46,15 +47,20 @@ impl Reader<'_> {
             );
         }
         let seed = self.part(&steps!["seed"]);
+        let backend = self.backend();
         let setup = self.commands("setup");
         let reset = self.commands("reset");
         let teardown = self.commands("teardown");
         let (services, edges) = self.services();
         self.general_load();
         let experiments = self.experiments(&edges);
+        if backend.is_some() {
+            self.fits_backend(&experiments, &edges);
+        }
         Some(Suite {
             name: name?,
             seed,
+            backend,
             dir: self.root.at.source.dir.clone(),
             setup,
             reset,

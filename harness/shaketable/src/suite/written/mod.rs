@@ -72,6 +72,8 @@ pub(super) struct Suite {
     name: String,
     /// What all randomness depends on; the same seed gives the same injections.
     seed: Option<u64>,
+    /// Who carries the faults out, where that is not Shaketable itself.
+    backend: Option<Backend>,
     /// Command lines that run once, before the services start.
     setup: Option<Commands>,
     /// Command lines that run when the services are ready, before the load.
@@ -89,6 +91,15 @@ pub(super) struct Suite {
     /// The experiments by name.
     #[schemars(extend("minProperties" = 1, "maxProperties" = ENTRIES_MAX))]
     experiments: IndexMap<String, Experiment>,
+}
+
+/// Who carries the faults out. Our own proxies then only observe.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Backend {
+    /// The API of a Toxiproxy server on loopback, as in `127.0.0.1:8474`; needs a build with the
+    /// feature `toxiproxy`.
+    pub(super) toxiproxy: SocketAddress,
 }
 
 /// One target process.
