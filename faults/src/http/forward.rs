@@ -127,7 +127,7 @@ impl Relay<'_> {
 
 /// How a request's way came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Left {
+pub(super) enum Left {
     /// The caller went away.
     Gone(Gone),
     /// The fault ends the connection.
@@ -135,7 +135,7 @@ enum Left {
 }
 
 /// Sends a request on as it came. Given up in the middle, the buffer holds what has not gone.
-async fn send<R, W>(
+pub(super) async fn send<R, W>(
     head: &RequestHead,
     buffer: &mut BytesMut,
     from: &mut R,

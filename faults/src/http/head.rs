@@ -117,6 +117,8 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<RequestHead>, NotHttp> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
     match head.parse(bytes) {
+        // It is too long however much of it comes at once.
+        Ok(httparse::Status::Complete(len)) if len > HEAD_MAX => Err(NotHttp),
         Ok(httparse::Status::Complete(len)) => {
             let said = Said::of(head.headers)?;
             let method = head.method.unwrap_or_default();
@@ -145,6 +147,7 @@ pub(crate) fn response(bytes: &[u8], method: &str) -> Result<Option<ResponseHead
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Response::new(&mut headers);
     match head.parse(bytes) {
+        Ok(httparse::Status::Complete(len)) if len > HEAD_MAX => Err(NotHttp),
         Ok(httparse::Status::Complete(len)) => {
             let said = Said::of(head.headers)?;
             let status = head.code.unwrap_or_default();
@@ -230,6 +233,18 @@ mod tests {
         let twice = with("Content-Length: 3\r\nContent-Length: 3");
         let head = request(twice.as_bytes()).unwrap().unwrap();
         assert_eq!(head.body, Framing::Length(3), "all read that alike");
+    }
+
+    #[test]
+    fn a_head_is_too_long_or_not_however_it_comes() {
+        let long = |filler: usize| format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(filler));
+        let most = HEAD_MAX - long(0).len();
+        let fits = long(most);
+        assert_eq!(request(&fits.as_bytes()[..HEAD_MAX - 1]), Ok(None));
+        assert!(request(fits.as_bytes()).is_ok_and(|head| head.is_some()));
+        let longer = long(most + 1);
+        assert_eq!(request(&longer.as_bytes()[..HEAD_MAX]), Err(NotHttp));
+        assert_eq!(request(longer.as_bytes()), Err(NotHttp));
     }
 
     #[test]

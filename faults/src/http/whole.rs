@@ -8,6 +8,7 @@ use tokio::io::AsyncRead;
 use super::answer::Carrier;
 use super::body::Framing;
 use super::head::{self, ResponseHead};
+use crate::dice::Dice;
 use crate::fault::rewrite::{BODY_MAX, Message, Rewrite};
 use crate::wire::{Gone, Upstream, fill};
 
@@ -38,41 +39,65 @@ pub(super) async fn rewrite<R: AsyncRead + Unpin>(
             None => wants_body = false,
         }
     }
-    let wire = &ahead[head.len..end];
-    let body = match head.body {
-        Framing::Chunked(_) => without_chunks(wire),
-        _ => wire.to_vec(),
-    };
-    let mut message = parse(&ahead[..head.len], body);
-    message.bodiless = carrier.method == "HEAD" || matches!(head.status, 100..=199 | 204 | 304);
-    let before = message.body.clone();
+    let wire = (
+        &ahead[..head.len],
+        wants_body.then_some(&ahead[head.len..end]),
+    );
     let mut dice = carrier.decision.dice();
+    match changed(carrier.method, head, wire, rewrites, &mut dice) {
+        None => Ok(Rewritten::Not),
+        Some((first, Some(rest))) => {
+            let _ = ahead.split_to(end);
+            Ok(Rewritten::Whole(first, rest))
+        }
+        Some((first, None)) => {
+            let _ = ahead.split_to(head.len);
+            Ok(Rewritten::Head(first))
+        }
+    }
+}
+
+/// What takes the place of an answer's head, and of its body where that is at hand; `None` where
+/// nothing changes.
+pub(super) fn changed(
+    method: &str,
+    head: &ResponseHead,
+    (first, wire): (&[u8], Option<&[u8]>),
+    rewrites: &[Arc<dyn Rewrite>],
+    dice: &mut Dice,
+) -> Option<(BytesMut, Option<BytesMut>)> {
+    let body = match (&head.body, wire) {
+        (Framing::Chunked(_), Some(wire)) => without_chunks(wire),
+        (_, wire) => wire.unwrap_or_default().to_vec(),
+    };
+    let mut message = parse(first, body);
+    message.bodiless = method == "HEAD" || matches!(head.status, 100..=199 | 204 | 304);
+    let before = message.body.clone();
     let mut changed = false;
-    for rewrite in rewrites.iter().filter(|r| wants_body || !r.needs_body()) {
-        changed |= rewrite.rewrite(&mut dice, &mut message);
+    for rewrite in rewrites {
+        if wire.is_some() || !rewrite.needs_body() {
+            changed |= rewrite.rewrite(dice, &mut message);
+        }
     }
     if !changed {
-        return Ok(Rewritten::Not);
+        return None;
     }
-    let mut rest = BytesMut::new();
-    if wants_body {
-        if let Some(raw) = &message.raw_body {
-            rest.extend_from_slice(raw);
-        } else {
-            if message.body != before || matches!(head.body, Framing::Chunked(_)) {
-                message.remove_header("transfer-encoding");
-                message.remove_header("trailer");
-                if head.body != Framing::Done || !message.body.is_empty() {
-                    message.set_header("content-length", &message.body.len().to_string());
-                }
+    if wire.is_none() {
+        return Some((head_bytes(&message), None));
+    }
+    let rest = if let Some(raw) = &message.raw_body {
+        BytesMut::from(&raw[..])
+    } else {
+        if message.body != before || matches!(head.body, Framing::Chunked(_)) {
+            message.remove_header("transfer-encoding");
+            message.remove_header("trailer");
+            if head.body != Framing::Done || !message.body.is_empty() {
+                message.set_header("content-length", &message.body.len().to_string());
             }
-            rest.extend_from_slice(&message.body);
         }
-        let _ = ahead.split_to(end);
-        return Ok(Rewritten::Whole(head_bytes(&message), rest));
-    }
-    let _ = ahead.split_to(head.len);
-    Ok(Rewritten::Head(head_bytes(&message)))
+        BytesMut::from(&message.body[..])
+    };
+    Some((head_bytes(&message), Some(rest)))
 }
 
 /// Reads an answer to its end, and gives that; `None` where it is too long or broken.
@@ -129,22 +154,7 @@ pub(super) async fn swallow_answer(upstream: &mut Upstream, method: &str) {
     }
 }
 
-/// A head that nobody changed leaves as it came, and taking chunks apart never fails.
-#[cfg(feature = "fuzzing")]
-pub(crate) fn fuzz(bytes: &[u8]) {
-    if let Ok(Some(head)) = head::response(bytes, "GET") {
-        let wire = &bytes[..head.len];
-        // Only line ends may differ: bare ones become whole ones, and none stand before the head.
-        let plain =
-            |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().filter(|b| *b != b'\r').collect() };
-        let message = parse(wire, Vec::new());
-        let before = wire.iter().take_while(|b| b.is_ascii_whitespace()).count();
-        assert_eq!(plain(&head_bytes(&message)), plain(&wire[before..]));
-        let _ = without_chunks(&bytes[head.len..]);
-    }
-}
-
-fn head_bytes(message: &Message) -> BytesMut {
+pub(super) fn head_bytes(message: &Message) -> BytesMut {
     let mut head = BytesMut::from(&message.first_line[..]);
     for line in &message.headers {
         head.extend_from_slice(b"\r\n");
@@ -154,7 +164,7 @@ fn head_bytes(message: &Message) -> BytesMut {
     head
 }
 
-fn parse(head: &[u8], body: Vec<u8>) -> Message {
+pub(super) fn parse(head: &[u8], body: Vec<u8>) -> Message {
     // Empty lines before a head are no part of it (RFC 9112, section 2.2).
     let mut lines = head
         .trim_ascii_start()

@@ -17,6 +17,10 @@ use crate::stage::{ANYWHERE, PATIENCE, ms, part};
 const TASK: &str = "SHAKETABLE_WIRE_TASK";
 
 /// Does nothing as a test: it is what the process runs that the others start.
+#[expect(
+    clippy::print_stdout,
+    reason = "that is how it speaks to who started it"
+)]
 #[tokio::test]
 async fn a_proxy_by_itself() {
     let Ok(task) = std::env::var(TASK) else {
@@ -66,6 +70,10 @@ pub(super) struct ByItself {
 
 impl ByItself {
     /// Starts it; `descriptors`: how many it may have open.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`json!` reads best where it is used"
+    )]
     pub(super) fn start(
         protocol: Protocol,
         callee: SocketAddr,
