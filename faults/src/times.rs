@@ -36,7 +36,8 @@ pub enum Of {
     /// All that meet the conditions.
     #[default]
     All,
-    /// The same request: with the same trace id, else the same method, path and body.
+    /// The same request: with the same method, path and query, of the same call by its trace id, or
+    /// where it has none with the same body. Where bytes are not read as HTTP: one connection.
     EachRequest,
 }
 
