@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::edge::{Active, Edge, Key, Lot, Protocol, Rule, lock};
 use crate::fault::{Break, Cap, Level, OfConnection, Treatment};
 use crate::http::{self, head};
-use crate::observe::Ended;
+use crate::observe::{Ended, Slot};
 use crate::switchboard::Guest;
 use crate::tcp;
 use crate::timer::{self, Alarm};
@@ -39,6 +39,8 @@ pub(crate) struct Conn {
     busy: AtomicBool,
     /// When a byte last moved.
     moved: AtomicU64,
+    /// The record of its last exchange, which may still be under way; `NONE` before the first.
+    exchange: AtomicUsize,
     /// What it brings where it came by a forward proxy.
     pub(crate) guest: Option<Box<Guest>>,
     fate: Mutex<Fate>,
@@ -102,6 +104,9 @@ impl Pattern {
     }
 }
 
+/// No exchange.
+const NONE: usize = usize::MAX;
+
 /// Bytes that move less often than this leave a connection idle between them.
 const IDLE: Duration = Duration::from_millis(50);
 
@@ -117,6 +122,7 @@ impl Conn {
             sent: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             moved: AtomicU64::new(now),
+            exchange: AtomicUsize::new(NONE),
             guest,
             fate: Mutex::default(),
         }
@@ -155,7 +161,7 @@ impl Conn {
         for active in rules.iter() {
             let meant = match active.rule.fault.level() {
                 Level::Connection => true,
-                Level::Either => bytes,
+                Level::Either | Level::Bytes => bytes,
                 Level::Door | Level::Exchange => false,
             };
             if !meant {
@@ -199,8 +205,35 @@ impl Conn {
         }
         fate.treatment = treatment.map(Arc::new);
         if let Some(fault) = fate.fault {
-            self.edge.log.hit(self.number, fault);
+            self.edge.log.update(self.slot(), |exchange| {
+                if exchange.end.is_none() {
+                    exchange.fault.get_or_insert(fault);
+                }
+            });
         }
+    }
+
+    /// An exchange begins on it.
+    pub(crate) fn begin(&self, operation: &str, trace: Option<u128>, fault: Option<u32>) -> Slot {
+        let at = self.edge.begin(self.number, operation, trace, fault);
+        self.exchange.store(at, Ordering::Relaxed);
+        Some(at)
+    }
+
+    /// The record of its last exchange.
+    fn slot(&self) -> Slot {
+        Some(self.exchange.load(Ordering::Relaxed)).filter(|at| *at != NONE)
+    }
+
+    /// A fault ended it, in the middle of whatever it carried. Where it has carried nothing yet, it
+    /// was an attempt nevertheless, unless it was only kept for later.
+    fn was_cut(&self) {
+        let (treatment, fault) = self.treatment();
+        let kept = treatment.is_some_and(|t| t.connection.ends_idle.is_some());
+        if self.slot().is_none() && fault.is_some() && !kept {
+            self.begin("connection", None, fault);
+        }
+        self.edge.finish(self.slot(), Ended::Fault);
     }
 
     /// Where a fault's lots for this connection lie, drawn now if they can be; `None` when it is
@@ -427,13 +460,9 @@ pub(crate) async fn visit(
     };
     let edge = &conn.edge;
     edge.leave(conn.number, guard.served);
-    match how {
-        None => {}
-        Some(Break::Reset) => client.reset_on_close(),
-        Some(Break::Close) => client.close_gently().await,
-    }
-    if how.is_some() {
-        edge.cut_exchanges(conn.number);
+    if let Some(how) = how {
+        conn.was_cut();
+        client.end(how).await;
     }
     edge.log
         .close_connection(conn.number, edge.clock.now(), ended);

@@ -552,11 +552,6 @@ impl Edge {
         });
     }
 
-    /// Notes that a connection was cut in the middle of whatever it carried.
-    pub(crate) fn cut_exchanges(&self, connection: u32) {
-        self.log.cut(connection, self.clock.now());
-    }
-
     /// A connection was accepted; gives its number.
     pub(crate) fn enter(&self, now: Nanos) -> u32 {
         let number = self.next.fetch_add(1, Ordering::Relaxed);

@@ -282,28 +282,6 @@ impl Log {
         self.lock().bytes
     }
 
-    /// A fault hits what is open on one connection.
-    pub(crate) fn hit(&self, connection: u32, fault: u32) {
-        let seen = &mut *self.lock();
-        let open = |e: &&mut Exchange| e.connection == connection && e.end.is_none();
-        if seen.in_flight > 0
-            && let Some(exchange) = seen.exchanges.iter_mut().rev().find(open)
-        {
-            exchange.fault.get_or_insert(fault);
-        }
-    }
-
-    /// Ends what is open on one connection.
-    pub(crate) fn cut(&self, connection: u32, end: Nanos) {
-        let seen = &mut *self.lock();
-        let open = |e: &&mut Exchange| e.connection == connection && e.end.is_none();
-        if let Some(exchange) = seen.exchanges.iter_mut().rev().find(open) {
-            exchange.end = Some(end);
-            exchange.ended = Ended::Fault;
-            seen.in_flight -= 1;
-        }
-    }
-
     pub(crate) fn snapshot(&self) -> Seen {
         let seen = &*self.lock();
         Seen {

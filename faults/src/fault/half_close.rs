@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::flow::{Direction, Stop, Then};
-use super::{Fault, Known, Short, Speaks, Treatment};
+use super::{Fault, Known, Level, Short, Speaks, Treatment};
 use crate::dice::Dice;
 use crate::units::Size;
 
@@ -48,6 +48,10 @@ impl Known for HalfClose {
 }
 
 impl Fault for HalfClose {
+    fn level(&self) -> Level {
+        Level::Bytes
+    }
+
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
         self.0.direction.each(treatment, |flow| {
             flow.stop_at(Stop {

@@ -86,6 +86,8 @@ pub enum Level {
     Exchange,
     /// An exchange where HTTP is spoken, else the connection.
     Either,
+    /// A connection whose bytes are not read as HTTP.
+    Bytes,
 }
 
 /// What becomes of an edge's port.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::flow::{Direction, Loss};
-use super::{Fault, Known, Short, Speaks, Treatment};
+use super::{Fault, Known, Level, Short, Speaks, Treatment};
 use crate::dice::Dice;
 use crate::units::Percent;
 
@@ -51,6 +51,10 @@ impl Known for PacketLoss {
 }
 
 impl Fault for PacketLoss {
+    fn level(&self) -> Level {
+        Level::Bytes
+    }
+
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
         self.0.direction.each(treatment, |flow| {
             flow.loss = Some(Loss {

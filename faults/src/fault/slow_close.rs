@@ -1,7 +1,7 @@
 //! `slow_close`: the end of a connection is told late.
 
 use super::flow::Direction;
-use super::{Fault, Known, Speaks, Treatment};
+use super::{Fault, Known, Level, Speaks, Treatment};
 use crate::dice::Dice;
 use crate::units::HumanDuration;
 
@@ -22,6 +22,10 @@ impl Known for SlowClose {
 }
 
 impl Fault for SlowClose {
+    fn level(&self) -> Level {
+        Level::Bytes
+    }
+
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
         Direction::Both.each(treatment, |flow| flow.closes_late += self.0.0);
     }

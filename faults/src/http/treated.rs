@@ -61,7 +61,10 @@ impl Relay<'_> {
                 Err(_) => return Then::Reset(Ended::Callee),
             }
         }
-        if treatment.request.copies > 0 {
+        // Not where the callee is to get nothing at all.
+        let goes_on = matches!(treatment.answer, Answer::Upstream) || treatment.after_effect;
+        let vanishes = treatment.up.mute.is_some() || treatment.up.breaks.is_some();
+        if treatment.request.copies > 0 && goes_on && !vanishes {
             let copies = treatment.request.copies;
             self.send_copies(&head, copies, decision, slot).await;
         }

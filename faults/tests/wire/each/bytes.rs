@@ -130,6 +130,26 @@ async fn packet_loss_up_keeps_pieces_from_the_callee() {
 }
 
 #[tokio::test]
+async fn what_is_for_bytes_leaves_http_alone_and_claims_nothing() {
+    let faults = [
+        ("packet_loss", json!("100%")),
+        ("slow_close", json!("1h")),
+        ("half_close", json!("down")),
+        ("half_close", json!("up")),
+    ];
+    for (fault, value) in faults {
+        for protocol in [Protocol::Auto, Protocol::Http] {
+            let stage = Stage::new(HELLO, protocol).await;
+            stage.inject(fault, value.clone()).await;
+            let mut client = stage.connect().await;
+            assert_eq!(ask(&mut client, GET, HELLO.len()).await, HELLO, "{fault}");
+            let seen = stage.ended(1).await;
+            assert_eq!(seen.exchanges[0].fault, None, "{fault}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn packet_loss_takes_about_its_share_in_whole_pieces() {
     let stage = Stage::before(parrot(b"").await, Protocol::Tcp).await;
     let value = json!({ "rate": "50%", "correlation": "50%" });

@@ -241,6 +241,44 @@ async fn half_open_keeps_the_callees_end_from_an_established_caller() {
 }
 
 #[tokio::test]
+async fn half_open_in_the_middle_of_an_exchange_keeps_its_answer_back() {
+    for protocol in EVERY_PROTOCOL {
+        let (answer, answers) = tokio::sync::watch::channel(false);
+        let address = crate::callee::serving(move |mut stream| {
+            let mut answers = answers.clone();
+            async move {
+                read(&mut stream, GET.len()).await;
+                answers.wait_for(|answer| *answer).await.unwrap();
+                let _ = stream.write_all(HELLO).await;
+                let _ = until_end(&mut stream).await;
+            }
+        })
+        .await;
+        let stage = Stage::before(address, protocol).await;
+        let mut client = stage.connect().await;
+        client.write_all(GET).await.unwrap();
+        stage
+            .seen(|seen| seen.exchanges.first().is_some_and(|e| e.executed))
+            .await;
+        let fault = stage.inject("half_open", json!(true)).await;
+        answer.send_replace(true);
+        silent(&mut client, ms(150)).await;
+        stage.lift(fault).await;
+        assert_eq!(
+            until_end(&mut client).await,
+            (Vec::new(), End::Rst),
+            "{protocol:?}"
+        );
+        let seen = stage.ended(1).await;
+        let exchange = &seen.exchanges[0];
+        assert_eq!(
+            (exchange.ended, exchange.fault),
+            (Ended::Fault, Some(fault))
+        );
+    }
+}
+
+#[tokio::test]
 pub(super) async fn freeze_keeps_everything_and_loses_nothing() {
     for protocol in EVERY_PROTOCOL {
         let callee = Listener::answering(GET.len(), HELLO).await;

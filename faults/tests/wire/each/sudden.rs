@@ -73,6 +73,22 @@ async fn reset_at_connect_hits_new_connections_before_they_say_a_word() {
 }
 
 #[tokio::test]
+async fn reset_before_a_word_was_said_is_an_attempt_that_the_fault_ended() {
+    for protocol in EVERY_PROTOCOL {
+        let stage = Stage::new(HELLO, protocol).await;
+        let fault = stage.inject("reset", json!({ "at_connect": true })).await;
+        stage.connect_and_ask(b"").await;
+        let seen = stage.ended(1).await;
+        let exchange = &seen.exchanges[0];
+        assert_eq!(
+            (exchange.ended, exchange.fault, exchange.executed),
+            (Ended::Fault, Some(fault), false)
+        );
+        assert_eq!(seen.connections[0].ended, Ended::Fault);
+    }
+}
+
+#[tokio::test]
 async fn reset_after_some_bytes_of_the_callee() {
     for protocol in EVERY_PROTOCOL {
         let stage = Stage::new(HELLO, protocol).await;

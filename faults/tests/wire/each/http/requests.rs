@@ -96,6 +96,24 @@ async fn duplicate_of_a_callee_that_is_gone_is_a_reset_as_without() {
     assert_eq!((got, end), (Vec::new(), crate::client::End::Rst));
 }
 
+#[tokio::test]
+async fn duplicate_of_what_the_callee_is_not_to_get_is_not_sent_either() {
+    for (fault, value) in [
+        ("status", json!(503)),
+        ("reset", json!(true)),
+        ("mute", json!("up")),
+    ] {
+        let callee = Listener::answering(POST.len(), HELLO).await;
+        let stage = Stage::before(callee.address, Protocol::Http).await;
+        stage.inject("duplicate", json!(true)).await;
+        stage.inject(fault, value).await;
+        let mut client = stage.connect().await;
+        client.write_all(POST).await.unwrap();
+        let _ = crate::client::within_or_end(&mut client).await;
+        assert_eq!(callee.all(), b"", "{fault}");
+    }
+}
+
 /// A request that can be told from the others.
 fn numbered(number: usize) -> Vec<u8> {
     format!("GET /r/{number} HTTP/1.1\r\n\r\n").into_bytes()
