@@ -136,7 +136,19 @@ fn rust(server: &Server) -> Result<(), StepError> {
             "left out: toxiproxy_rust's own tests want port {PORT}"
         ));
     }
-    test("client-contract")
+    test("client-contract")?;
+    // The other way round: faults of a suite carried out by a Toxiproxy server.
+    let backend = [
+        "test",
+        "--package",
+        "shaketable-cli",
+        "--features",
+        "toxiproxy",
+        "--test",
+        "runs",
+        "backend",
+    ];
+    steps::cargo(&backend, &[])
 }
 
 /// Runs a client's tests from the root.
