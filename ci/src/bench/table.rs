@@ -77,7 +77,9 @@ pub(crate) fn targets(judged: &[Judged]) -> String {
     ];
     for target in judged {
         let verdict = match target.met {
+            Some(true) if target.disturbed => "met, but disturbed",
             Some(true) => "met",
+            Some(false) if target.disturbed => "MISSED, but disturbed",
             Some(false) => "MISSED",
             None => "not measured",
         };
