@@ -92,7 +92,7 @@ mod tests {
     use super::super::calm::Calm;
     use super::super::job::Job;
     use super::super::ratio::Bound;
-    use super::super::rows::Metric;
+    use super::super::rows::{About, Metric};
     use super::*;
 
     fn contestant(peer: &str, values: &[f64]) -> Contestant {
@@ -128,6 +128,7 @@ mod tests {
                 jobs: &[Job::Bytes],
                 metrics: METRICS,
                 targets: TARGETS,
+                wants_calm: true,
             },
             contestants,
             left_out: Vec::new(),

@@ -48,6 +48,9 @@ pub(crate) fn row(measured: &Measured) -> String {
     for out in &measured.left_out {
         let _ = writeln!(text, "{} is left out: failed to {}", out.name, out.why);
     }
+    if !about.wants_calm {
+        return text;
+    }
     let calm = measured.calm;
     let _ = write!(text, "{}", calm.others());
     if calm.repeated > 0 {
