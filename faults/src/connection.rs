@@ -16,9 +16,10 @@ use crate::edge::{Active, Edge, Key, Lot, Protocol, Rule, lock};
 use crate::fault::{Break, Cap, Level, OfConnection, Treatment};
 use crate::http::{self, head};
 use crate::observe::Ended;
+use crate::switchboard::Guest;
 use crate::tcp;
 use crate::timer::{self, Alarm};
-use crate::tls::FromCaller;
+use crate::tls::meet;
 use crate::which::Age;
 use crate::wire::{Begun, Gone, Socket, fill};
 
@@ -38,6 +39,8 @@ pub(crate) struct Conn {
     busy: AtomicBool,
     /// When a byte last moved.
     moved: AtomicU64,
+    /// What it brings where it came by a forward proxy.
+    pub(crate) guest: Option<Box<Guest>>,
     fate: Mutex<Fate>,
 }
 
@@ -103,7 +106,7 @@ impl Pattern {
 const IDLE: Duration = Duration::from_millis(50);
 
 impl Conn {
-    fn new(edge: Arc<Edge>, peer: IpAddr) -> Self {
+    fn new(edge: Arc<Edge>, peer: IpAddr, guest: Option<Box<Guest>>) -> Self {
         let now = edge.clock.now();
         Self {
             number: edge.enter(now),
@@ -114,6 +117,7 @@ impl Conn {
             sent: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             moved: AtomicU64::new(now),
+            guest,
             fate: Mutex::default(),
         }
     }
@@ -265,6 +269,11 @@ impl Conn {
         self.moved.store(self.edge.clock.now(), Ordering::Relaxed);
     }
 
+    /// The guest that brings requests of a forward proxy, where this is one.
+    pub(crate) fn requesting_guest(&self) -> Option<&Guest> {
+        self.guest.as_deref().filter(|guest| guest.has_requests())
+    }
+
     /// Says whether an HTTP exchange is under way.
     pub(crate) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
@@ -274,18 +283,29 @@ impl Conn {
 
     /// Whether nothing gets through either way.
     pub(crate) fn is_dark(&self) -> bool {
-        self.edge.has_rules()
-            && self
-                .treatment()
-                .0
-                .is_some_and(|treatment| treatment.connection.dark)
+        self.is_treated(|treatment| treatment.connection.dark)
     }
 
     /// Waits until nothing gets through any more, or until it does again.
     pub(crate) async fn until_dark(&self, dark: bool) {
+        self.until_treated(|treatment| treatment.connection.dark, dark)
+            .await;
+    }
+
+    /// Waits until TLS handshakes get no answer any more, or until they do again.
+    pub(crate) async fn until_handshakes_stall(&self, stall: bool) {
+        let stalls = |treatment: &Treatment| treatment.connection.dark || treatment.up.stall_tls;
+        self.until_treated(stalls, stall).await;
+    }
+
+    fn is_treated(&self, so: impl Fn(&Treatment) -> bool) -> bool {
+        self.edge.has_rules() && self.treatment().0.is_some_and(|treatment| so(&treatment))
+    }
+
+    async fn until_treated(&self, so: impl Fn(&Treatment) -> bool, wanted: bool) {
         // Whatever changes on the edge wakes this task.
         poll_fn(|_| {
-            if self.is_dark() == dark {
+            if self.is_treated(&so) == wanted {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -379,15 +399,25 @@ impl Guard {
 
 /// Serves a caller's connection until it ends.
 pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr) {
-    let mut client = Socket::plain(client);
-    let conn = Conn::new(edge, peer);
+    visit(edge, &mut Socket::plain(client), peer, None).await;
+}
+
+/// Serves a caller's connection as long as it concerns this edge. Where it goes on to another, that
+/// is what it has sent meanwhile; else it has ended.
+pub(crate) async fn visit(
+    edge: Arc<Edge>,
+    client: &mut Socket,
+    peer: IpAddr,
+    guest: Option<Box<Guest>>,
+) -> Option<BytesMut> {
+    let conn = Conn::new(edge, peer, guest);
     let mut guard = Guard {
         alarm: Alarm::default(),
         served: false,
         listens: false,
     };
     let (ended, how) = {
-        let mut relay = pin!(serve(&conn, &mut client));
+        let mut relay = pin!(serve(&conn, &mut *client));
         poll_fn(|cx| match guard.poll(cx, &conn) {
             May::End(how) => Poll::Ready((Ended::Fault, Some(how))),
             May::Wait => Poll::Pending,
@@ -407,42 +437,49 @@ pub(crate) async fn connection(edge: Arc<Edge>, client: TcpStream, peer: IpAddr)
     }
     edge.log
         .close_connection(conn.number, edge.clock.now(), ended);
+    // Who was never let in has not left for anywhere.
+    conn.guest.filter(|_| how.is_none())?.leaves()
 }
 
 async fn serve(conn: &Conn, client: &mut Socket) -> Ended {
-    if let Some(tls) = conn.edge.tls.from_caller.get()
-        && let Err(ended) = Box::pin(secure(conn, client, tls)).await
-    {
-        return ended;
+    let mut begun = None;
+    if let Some(guest) = &conn.guest {
+        let first = match Box::pin(guest.let_in(conn, client)).await {
+            Ok(first) => first,
+            Err(ended) => return ended,
+        };
+        let came = begun.insert(Box::<Begun>::default());
+        came.first = first;
+        if guest.has_requests() {
+            return Box::pin(http::serve(conn, client, begun)).await;
+        }
+    }
+    if let Some(tls) = conn.edge.tls.from_caller.get() {
+        let mut nothing = BytesMut::new();
+        let first = begun
+            .as_mut()
+            .map_or(&mut nothing, |begun| &mut begun.first);
+        if let Err(ended) = Box::pin(meet(conn, client, tls, first)).await {
+            return ended;
+        }
     }
     match conn.edge.protocol() {
-        Protocol::Http => Box::pin(http::serve(conn, client, None)).await,
-        Protocol::Tcp => tcp::serve(conn, client, None).await,
-        Protocol::Auto => match Box::pin(listen_in(conn, client)).await {
-            Spoken::Http(begun) => Box::pin(http::serve(conn, client, Some(begun))).await,
-            Spoken::Bytes(begun) => tcp::serve(conn, client, Some(begun)).await,
-            Spoken::Nothing(begun) => tcp::pass(conn, client, Some(begun), None).await,
-            Spoken::Left(begun) => {
-                if let Some(upstream) = begun.upstream {
-                    upstream.socket.reset_on_close();
+        Protocol::Http => Box::pin(http::serve(conn, client, begun)).await,
+        Protocol::Tcp => tcp::serve(conn, client, begun).await,
+        Protocol::Auto => {
+            match Box::pin(listen_in(conn, client, begun.unwrap_or_default())).await {
+                Spoken::Http(begun) => Box::pin(http::serve(conn, client, Some(begun))).await,
+                Spoken::Bytes(begun) => tcp::serve(conn, client, Some(begun)).await,
+                Spoken::Nothing(begun) => tcp::pass(conn, client, Some(begun), None).await,
+                Spoken::Left(begun) => {
+                    if let Some(upstream) = begun.upstream {
+                        upstream.socket.reset_on_close();
+                    }
+                    Ended::Caller
                 }
-                Ended::Caller
             }
-        },
+        }
     }
-}
-
-/// Meets a caller that speaks TLS; an `Err` is how its connection ended without any.
-async fn secure(conn: &Conn, client: &mut Socket, tls: &FromCaller) -> Result<(), Ended> {
-    let Err(failed) = tls.accept(client, &mut BytesMut::new()).await else {
-        return Ok(());
-    };
-    conn.edge.troubles.note(failed.why);
-    match failed.gone {
-        Some(Gone::Reset) => client.reset_on_close(),
-        _ => client.close_gently().await,
-    }
-    Err(Ended::Caller)
 }
 
 /// How long an `auto` edge waits for the caller's first bytes before it connects to the callee,
@@ -461,8 +498,7 @@ enum Spoken {
 }
 
 /// Finds out whether a connection speaks HTTP.
-async fn listen_in(conn: &Conn, client: &mut Socket) -> Spoken {
-    let mut begun = Box::<Begun>::default();
+async fn listen_in(conn: &Conn, client: &mut Socket, mut begun: Box<Begun>) -> Spoken {
     loop {
         match head::looks_like_http(&begun.first) {
             Some(true) => return Spoken::Http(begun),

@@ -11,6 +11,7 @@
 //! - `wire`, `timer`: sockets and deadlines; [`tls`]: what may lie over a socket;
 //! - [`dice`]: randomness that is a pure function of what is decided;
 //! - [`observe`]: what was seen;
+//! - [`switchboard`]: a forward proxy, by which callers reach several edges;
 //! - [`stub`]: a dependency that we play ourselves;
 //! - [`toxiproxy`]: control of proxies over HTTP, in Toxiproxy's words;
 //! - [`units`]: quantities as people write them.
@@ -32,6 +33,7 @@ pub mod observe;
 mod pace;
 pub mod plane;
 pub mod stub;
+pub mod switchboard;
 mod tcp;
 mod timer;
 pub mod times;

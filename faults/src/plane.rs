@@ -20,6 +20,7 @@ use crate::door::{Door, FullDoor};
 use crate::edge::{Active, Edge, Protocol, Rule};
 use crate::fault::{self, Fault};
 use crate::observe::{Clock, Nanos, Seen, Traffic, Trouble};
+use crate::switchboard::{self, Route, Switchboard};
 use crate::timer;
 use crate::tls::{FromCaller, ToCallee};
 use crate::wire::Callee;
@@ -142,6 +143,36 @@ impl Plane {
         protocol: Protocol,
         listen: SocketAddr,
     ) -> Result<Proxy, PlaneError> {
+        self.control(name, protocol, listen, None)
+    }
+
+    /// Opens a forward proxy: one listener for several edges, which are told apart by the hosts that
+    /// callers ask for. The edges stay reachable at their own ports too.
+    pub async fn open_forward(
+        &self,
+        name: &str,
+        listen: SocketAddr,
+        routes: impl IntoIterator<Item = (Route, &Proxy)>,
+    ) -> Result<Forward, PlaneError> {
+        let edge = |(route, proxy): (Route, &Proxy)| (route, Arc::clone(&proxy.control.edge));
+        let routes = routes.into_iter().map(edge).collect();
+        let proxy = self.control(name, Protocol::Http, listen, Some(routes))?;
+        proxy.serve().await.map_err(|source| PlaneError::Listen {
+            edge: name.to_owned(),
+            address: listen,
+            source,
+        })?;
+        Ok(Forward(proxy))
+    }
+
+    /// What controls a listener of its own.
+    fn control(
+        &self,
+        name: &str,
+        protocol: Protocol,
+        listen: SocketAddr,
+        routes: Option<Vec<(Route, Arc<Edge>)>>,
+    ) -> Result<Proxy, PlaneError> {
         let door = Door::new(listen).map_err(|source| PlaneError::Listen {
             edge: name.to_owned(),
             address: listen,
@@ -149,9 +180,15 @@ impl Plane {
         })?;
         let Settings { seed, records, .. } = self.settings;
         let edge = Edge::new(name.to_owned(), protocol, seed, self.clock, records);
+        let edge = Arc::new(edge);
+        let board = routes.map(|routes| {
+            let own = Arc::clone(&edge);
+            Arc::new(Switchboard { own, routes })
+        });
         let control = Arc::new(Control {
             id: self.opened.fetch_add(1, Ordering::Relaxed),
-            edge: Arc::new(edge),
+            edge,
+            board,
             door,
             lines: self.lines.clone(),
         });
@@ -176,6 +213,8 @@ impl Drop for Plane {
 struct Control {
     id: u64,
     edge: Arc<Edge>,
+    /// Who is reached through it, where it is a forward proxy.
+    board: Option<Arc<Switchboard>>,
     door: Door,
     lines: Vec<mpsc::UnboundedSender<Command>>,
 }
@@ -321,6 +360,27 @@ impl Proxy {
     }
 }
 
+/// A forward proxy. Dropping it gives its port back.
+#[derive(Debug)]
+pub struct Forward(Proxy);
+
+impl Forward {
+    /// Where callers reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// What callers asked of it in vain: hosts that no edge leads to, and what it does not speak.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.0.troubles()
+    }
+}
+
 /// The door of one edge on one thread.
 enum Doorway {
     Shut,
@@ -341,8 +401,8 @@ impl Doorway {
         match wanted {
             fault::Door::Open => {
                 let (open, listener) = (CancellationToken::new(), control.door.open()?);
-                let edge = Arc::clone(&control.edge);
-                let accepting = tokio::spawn(accept(edge, listener, open.clone()));
+                let (edge, board) = (Arc::clone(&control.edge), control.board.clone());
+                let accepting = tokio::spawn(accept(edge, board, listener, open.clone()));
                 *self = Self::Open(open, accepting);
             }
             // One full door for all threads: the kernel would spread callers over several.
@@ -416,7 +476,12 @@ async fn follow(control: Weak<Control>, active: Arc<Active>) {
     }
 }
 
-async fn accept(edge: Arc<Edge>, listener: TcpListener, open: CancellationToken) {
+async fn accept(
+    edge: Arc<Edge>,
+    board: Option<Arc<Switchboard>>,
+    listener: TcpListener,
+    open: CancellationToken,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -424,9 +489,14 @@ async fn accept(edge: Arc<Edge>, listener: TcpListener, open: CancellationToken)
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((client, peer)) => {
-                tokio::spawn(connection(Arc::clone(&edge), client, peer.ip()));
-            }
+            Ok((client, peer)) => match &board {
+                None => {
+                    tokio::spawn(connection(Arc::clone(&edge), client, peer.ip()));
+                }
+                Some(board) => {
+                    tokio::spawn(switchboard::serve(Arc::clone(board), client, peer.ip()));
+                }
+            },
             // Out of descriptors, most likely: those who wait keep waiting until some are free.
             Err(_) => timer::sleep(Duration::from_millis(20)).await,
         }

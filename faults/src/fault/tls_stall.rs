@@ -1,6 +1,6 @@
 //! `tls_stall`: a TLS handshake is never answered.
 
-use super::{Fault, Hang, Known, On, Speaks, Treatment};
+use super::{Fault, Hang, Known, Level, On, Speaks, Treatment};
 use crate::dice::Dice;
 
 /// The `ClientHello` is taken, and nothing comes.
@@ -21,6 +21,10 @@ impl Known for TlsStall {
 }
 
 impl Fault for TlsStall {
+    fn level(&self) -> Level {
+        Level::Connection
+    }
+
     fn treat(&self, _: &mut Dice, treatment: &mut Treatment) {
         treatment.up.stall_tls = true;
     }

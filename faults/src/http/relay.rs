@@ -29,6 +29,8 @@ pub(super) enum Then {
     Tunnel,
     /// It cannot be read as HTTP, and passes as it is.
     Foreign,
+    /// What comes next is for another edge.
+    Leave,
 }
 
 /// Serves one connection of a caller until it ends, and says how it ended.
@@ -45,14 +47,18 @@ pub(crate) async fn serve(conn: &Conn, client: &mut Socket, begun: Option<Box<Be
     loop {
         let next = idle::next(conn, relay.client, &mut relay.buffer, &mut relay.upstream);
         let then = match next.await {
-            Next::Request(head) => {
-                conn.set_busy(true);
-                // An idle connection does not carry the room for an exchange.
-                let then = Box::pin(relay.exchange(head)).await;
-                conn.set_busy(false);
-                relay.age = Age::Reused;
-                then
-            }
+            Next::Request(head) => match localised(conn, &mut relay.buffer, head) {
+                Some(head) => {
+                    conn.set_busy(true);
+                    // An idle connection does not carry the room for an exchange.
+                    let then = Box::pin(relay.exchange(head)).await;
+                    conn.set_busy(false);
+                    relay.age = Age::Reused;
+                    then
+                }
+                None => Then::Leave,
+            },
+            Next::Foreign if conn.requesting_guest().is_some() => Then::Leave,
             Next::Foreign => Then::Foreign,
             Next::Caller(Gone::Closed) => Then::Close(Ended::Answered),
             Next::Caller(Gone::Reset) => Then::Reset(Ended::Caller),
@@ -73,6 +79,12 @@ pub(crate) async fn serve(conn: &Conn, client: &mut Socket, begun: Option<Box<Be
                 }
                 return ended;
             }
+            Then::Leave => {
+                if let Some(guest) = conn.requesting_guest() {
+                    guest.leaves_with(relay.buffer);
+                }
+                return Ended::Answered;
+            }
             Then::Tunnel => return relay.tunnel(None).await,
             Then::Foreign => {
                 let slot = Some(relay.edge.begin(conn.number, "connection", None, None));
@@ -81,6 +93,14 @@ pub(crate) async fn serve(conn: &Conn, client: &mut Socket, begun: Option<Box<Be
                 return ended;
             }
         }
+    }
+}
+
+/// A request as the callee is to get it. `None`: it is not for this edge.
+fn localised(conn: &Conn, buffer: &mut BytesMut, head: RequestHead) -> Option<RequestHead> {
+    match conn.requesting_guest() {
+        Some(guest) => guest.localise(conn, buffer, head),
+        None => Some(head),
     }
 }
 
@@ -154,7 +174,7 @@ impl Relay<'_> {
             None => self.stay_dark().await,
         };
         let ended = match &then {
-            Then::Next | Then::Tunnel | Then::Foreign => Ended::Answered,
+            Then::Next | Then::Tunnel | Then::Foreign | Then::Leave => Ended::Answered,
             Then::Close(ended) | Then::Reset(ended) => *ended,
         };
         self.edge.finish(slot, ended);

@@ -134,12 +134,12 @@ pub(super) async fn swallow_answer(upstream: &mut Upstream, method: &str) {
 pub(crate) fn fuzz(bytes: &[u8]) {
     if let Ok(Some(head)) = head::response(bytes, "GET") {
         let wire = &bytes[..head.len];
-        // Only line ends may differ: bare ones become whole ones.
-        let plain = |bytes: &[u8]| -> Vec<u8> {
-            bytes.iter().copied().filter(|b| *b != b'\r').collect()
-        };
+        // Only line ends may differ: bare ones become whole ones, and none stand before the head.
+        let plain =
+            |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().filter(|b| *b != b'\r').collect() };
         let message = parse(wire, Vec::new());
-        assert_eq!(plain(&head_bytes(&message)), plain(wire));
+        let before = wire.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        assert_eq!(plain(&head_bytes(&message)), plain(&wire[before..]));
         let _ = without_chunks(&bytes[head.len..]);
     }
 }
@@ -155,7 +155,9 @@ fn head_bytes(message: &Message) -> BytesMut {
 }
 
 fn parse(head: &[u8], body: Vec<u8>) -> Message {
+    // Empty lines before a head are no part of it (RFC 9112, section 2.2).
     let mut lines = head
+        .trim_ascii_start()
         .split(|b| *b == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
     Message {
@@ -197,6 +199,13 @@ mod tests {
         );
         assert_eq!(without_chunks(b"0\r\n\r\n"), b"");
         assert_eq!(without_chunks(b"9\r\nshort"), b"");
+    }
+
+    #[test]
+    fn empty_lines_before_a_head_are_no_part_of_it() {
+        let message = parse(b"\n\r\nHTTP/1.1 200 OK\r\nA: 1\r\n\r\n", Vec::new());
+        assert_eq!(message.first_line, b"HTTP/1.1 200 OK");
+        assert_eq!(message.headers, [b"A: 1"]);
     }
 
     #[test]

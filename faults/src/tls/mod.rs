@@ -10,6 +10,7 @@
 //! | `authority` | the authority of a run, and what a proxy shows to callers |
 //! | `trust` | whom a proxy believes that it is the callee |
 //! | `handshake` | from a plain socket to one with TLS |
+//! | `meet` | the beginning of a caller's connection |
 //! | `layer` | TLS between a socket and whoever reads and writes it |
 //! | `half` | one direction of such a socket |
 //! | `none` | the same names without any TLS, for a build without the feature `tls` |
@@ -21,6 +22,7 @@ mod half;
 mod handshake;
 #[cfg(feature = "tls")]
 mod layer;
+mod meet;
 #[cfg(not(feature = "tls"))]
 mod none;
 #[cfg(feature = "tls")]
@@ -29,6 +31,7 @@ mod trust;
 use std::sync::OnceLock;
 
 pub(crate) use half::Half;
+pub(crate) use meet::meet;
 
 #[cfg(feature = "tls")]
 pub use authority::{Authority, FromCaller};

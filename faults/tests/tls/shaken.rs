@@ -164,3 +164,27 @@ async fn dropping_the_plane_closes_everything() {
         assert!(rest.is_empty());
     }
 }
+
+#[tokio::test]
+async fn handshakes_can_go_unanswered() {
+    for kind in ["tls_stall", "half_open"] {
+        let stage = stage(Protocol::Auto, FROM_CALLER).await;
+        let mut before = stage.connect(FROM_CALLER).await;
+        let fault = stage.inject(kind, json!(true)).await;
+        let shaking = stage.secure(HOST, &[]);
+        tokio::pin!(shaking);
+        let early = tokio::time::timeout(Duration::from_millis(100), &mut shaking).await;
+        assert!(early.is_err(), "{kind}: it was answered");
+        if kind == "tls_stall" {
+            // Whoever has a connection keeps it.
+            assert_eq!(ask(&mut before, GET, HELLO.len()).await, HELLO);
+        }
+        let seen = stage.seen(|seen| !seen.exchanges.is_empty()).await;
+        assert_eq!(seen.operations[0], "TLS handshake");
+        assert_eq!(seen.exchanges[0].fault, Some(fault));
+        stage.proxy.lift(fault).await.unwrap();
+        let error = shaking.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        stage.connect(FROM_CALLER).await;
+    }
+}
