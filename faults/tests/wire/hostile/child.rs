@@ -44,7 +44,7 @@ async fn a_proxy_by_itself() {
             .parse::<SocketAddr>()
             .unwrap(),
     );
-    println!("\nlistens on {}", proxy.address());
+    say(&format!("listens on {}", proxy.address()));
     // For as long as the one who started it keeps this open.
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     ended.await.unwrap().unwrap();
@@ -53,7 +53,14 @@ async fn a_proxy_by_itself() {
     while proxy.in_flight() > 0 && Instant::now() < deadline {
         tokio::time::sleep(ms(10)).await;
     }
-    println!("\nin flight: {}", proxy.in_flight());
+    say(&format!("in flight: {}", proxy.in_flight()));
+}
+
+/// A line of its own, for the one who started this.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("\n{text}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
 }
 
 /// The process, and what can be seen of it from outside.
@@ -66,6 +73,10 @@ pub(super) struct ByItself {
 
 impl ByItself {
     /// Starts it; `descriptors`: how many it may have open.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`json!` reads best where it is used"
+    )]
     pub(super) fn start(
         protocol: Protocol,
         callee: SocketAddr,

@@ -27,17 +27,16 @@ async fn accepting_survives_that_there_are_no_descriptors() {
         }
         tokio::time::sleep(ms(300)).await;
         // Each is answered, reset (there was nothing left to reach the callee with), or waits.
-        let (mut answered, mut reset, mut waiting) = (0, 0, Vec::new());
+        let (mut answered, mut waiting) = (0, Vec::new());
         for mut client in clients {
             let mut first = [0];
             match tokio::time::timeout(ms(5), client.read(&mut first)).await {
                 Ok(Ok(1)) => answered += 1,
-                Ok(_) => reset += 1,
+                Ok(_) => {}
                 Err(_) => waiting.push(client),
             }
             // It is closed here, which makes room.
         }
-        println!("{protocol:?}: {answered} {reset} {}", waiting.len());
         assert!(answered > 0);
         for mut client in waiting {
             let mut first = [0];

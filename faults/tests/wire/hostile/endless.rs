@@ -60,7 +60,7 @@ async fn an_endless_head_passes_and_is_not_held() {
         .await;
         let proxy = ByItself::start(protocol, address, json!({}), None);
         let mut client = TcpStream::connect(proxy.address).await.unwrap();
-        let piece = [b'x'; 64 * 1024];
+        let piece = vec![b'x'; 64 * 1024];
         let sent = pour(&mut client, b"GET / HTTP/1.1\r\nX-Long: ", &piece).await;
         drain(&mut client).await;
         let mut arrives = arrives;

@@ -147,7 +147,6 @@ async fn callers_that_give_up_leave_nothing_behind_under_any_fault() {
                 reset(client);
             }
         }
-        println!("{faults}");
         proxy.lets_go_of_all_but(before).await;
         proxy.ends_well().await;
     }
