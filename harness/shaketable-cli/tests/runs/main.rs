@@ -19,7 +19,10 @@ mod files;
 mod interrupting;
 mod judging;
 mod output;
+mod proxied;
 mod red_and_green;
+#[cfg(feature = "tls")]
+mod secure;
 mod selecting;
 mod stage;
 mod stubs;
