@@ -282,6 +282,9 @@ impl Proxy {
     /// Puts a fault in force; gives its number on this edge and the moment from which it holds.
     pub async fn inject(&self, rule: Rule) -> io::Result<(u32, Nanos)> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let of_port = rule.fault.level() == fault::Level::Door;
+        // Whatever is hit is hit after this.
+        let before = self.control.edge.clock.now();
         let active = self.control.edge.activate(number, rule);
         self.control.settle().await?;
         if !active.rule.schedule.is_steady()
@@ -290,7 +293,13 @@ impl Proxy {
             // It can only fail when the threads have ended, which the settling has told.
             let _ = line.send(Command::Follow(Arc::downgrade(&self.control), active));
         }
-        Ok((number, self.control.edge.clock.now()))
+        // A port changes when the threads have seen to it.
+        let from = if of_port {
+            self.control.edge.clock.now()
+        } else {
+            before
+        };
+        Ok((number, from))
     }
 
     /// Changes what a fault does, to what share, and where it redirects to. Nobody draws anew: of
