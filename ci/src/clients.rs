@@ -105,12 +105,20 @@ fn node(server: &Server) -> Result<(), StepError> {
 }
 
 fn rust(server: &Server) -> Result<(), StepError> {
+    let manifest = "ci/clients/rust/Cargo.toml";
     // It is built with OpenSSL.
     if !runs(Command::new("pkg-config").args(["--exists", "openssl"])) {
         tell("left out: toxiproxy_rust cannot be built here, it wants the headers of OpenSSL");
         return Ok(());
     }
-    let manifest = "ci/clients/rust/Cargo.toml";
+    let mut fetch = Command::new("cargo");
+    fetch
+        .args(["fetch", "--locked", "--quiet", "--manifest-path", manifest])
+        .current_dir(steps::root());
+    if !runs(&mut fetch) {
+        tell("left out: toxiproxy_rust cannot be installed here");
+        return Ok(());
+    }
     let target = target().display().to_string();
     let test = |package: &str| {
         let words = [
@@ -136,7 +144,19 @@ fn rust(server: &Server) -> Result<(), StepError> {
             "left out: toxiproxy_rust's own tests want port {PORT}"
         ));
     }
-    test("client-contract")
+    test("client-contract")?;
+    // The other way round: faults of a suite carried out by a Toxiproxy server.
+    let backend = [
+        "test",
+        "--package",
+        "shaketable-cli",
+        "--features",
+        "toxiproxy",
+        "--test",
+        "runs",
+        "backend",
+    ];
+    steps::cargo(&backend, &[])
 }
 
 /// Runs a client's tests from the root.

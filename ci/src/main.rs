@@ -107,10 +107,7 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Bench(Bench::Proxy(options)) => Ok(bench::run(&options)?),
             #[cfg(target_os = "linux")]
-            Self::Install(Install::Peers) => {
-                bench::install_peers();
-                Ok(())
-            }
+            Self::Install(Install::Peers) => Ok(bench::install_peers()?),
         }
     }
 }

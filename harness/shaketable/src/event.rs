@@ -93,6 +93,15 @@ pub enum Event {
         /// The bound, and how often.
         limit: String,
     },
+    /// Something went wrong on an edge, or with a caller's HTTP proxy, that no fault is to blame for.
+    Trouble {
+        /// The edge, or whose HTTP proxy.
+        about: String,
+        /// What happened.
+        what: String,
+        /// How often.
+        times: u64,
+    },
     /// An experiment has been judged.
     ExperimentEnded(Box<ExperimentReport>),
     /// The run is over.

@@ -48,7 +48,7 @@ async fn a_proxy_by_itself() {
             .parse::<SocketAddr>()
             .unwrap(),
     );
-    println!("\nlistens on {}", proxy.address());
+    say(&format!("listens on {}", proxy.address()));
     // For as long as the one who started it keeps this open.
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     ended.await.unwrap().unwrap();
@@ -57,7 +57,14 @@ async fn a_proxy_by_itself() {
     while proxy.in_flight() > 0 && Instant::now() < deadline {
         tokio::time::sleep(ms(10)).await;
     }
-    println!("\nin flight: {}", proxy.in_flight());
+    say(&format!("in flight: {}", proxy.in_flight()));
+}
+
+/// A line of its own, for the one who started this.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("\n{text}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
 }
 
 /// The process, and what can be seen of it from outside.

@@ -44,10 +44,11 @@ fn text(plan: &Plan) -> String {
     for edge in &suite.edges {
         let _ = writeln!(
             out,
-            "  {:<24} through {} ({})",
+            "  {:<24} through {} ({}{})",
             edge.name.to_string(),
             ways(edge),
-            format!("{:?}", edge.protocol).to_lowercase()
+            format!("{:?}", edge.protocol).to_lowercase(),
+            tls(edge)
         );
     }
     for experiment in suite.experiments.values() {
@@ -66,17 +67,36 @@ fn text(plan: &Plan) -> String {
 /// How the caller of an edge finds the proxy.
 fn ways(edge: &Edge) -> String {
     let variable = |(name, form): (&String, &Form)| match form {
-        Form::Url(path) if !path.is_empty() => format!("{name} (with {path})"),
-        Form::Url(_) | Form::Address => name.clone(),
+        Form::Url(path) | Form::SecureUrl(path) if !path.is_empty() => {
+            format!("{name} (with {path})")
+        }
+        Form::Url(_) | Form::SecureUrl(_) | Form::Address => name.clone(),
         Form::Host | Form::Port | Form::Dsn(_) => format!("{name} ({})", form.name()),
     };
     let mut ways: Vec<String> = edge.variables.iter().map(variable).collect();
     ways.extend(edge.hosts.iter().cloned());
+    let proxied = edge.proxied.iter();
+    ways.extend(proxied.map(|route| format!("HTTP_PROXY (as {route})")));
     ways.extend(edge.listen.map(|listen| listen.to_string()));
     if ways.is_empty() {
         ways.push("what the caller's command line, environment or files say".to_owned());
     }
     ways.join(", ")
+}
+
+/// Where TLS is spoken on an edge.
+fn tls(edge: &Edge) -> String {
+    let mut text = String::new();
+    if edge.tls.from_caller {
+        text.push_str(", TLS from the caller");
+    }
+    if let Some(to_callee) = &edge.tls.to_callee {
+        let _ = write!(text, ", TLS to the callee as {}", to_callee.name);
+        if to_callee.ca.is_none() {
+            text.push_str(", whoever that is");
+        }
+    }
+    text
 }
 
 /// The routes of a stub, the first ones of many.

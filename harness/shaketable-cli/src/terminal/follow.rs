@@ -131,6 +131,14 @@ impl Follower {
             Event::LimitMet { service, limit } => {
                 self.line(&format!("  {service}: {limit}"));
             }
+            Event::Trouble { about, what, times } => {
+                let times = if times == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{times} times")
+                };
+                self.line(&format!("  {about}: {what} ({times})"));
+            }
             Event::ExperimentEnded(experiment) => {
                 self.bar.set_message("");
                 let volume = self.volume;

@@ -84,6 +84,9 @@ experiments:
     )
 }
 
+/// How long a fault may take to be in force everywhere.
+const MARGIN_NS: u64 = 50_000_000;
+
 /// What is known of a run, from its recording.
 pub(crate) struct Seen {
     lines: Vec<Value>,
@@ -117,7 +120,8 @@ impl Seen {
         let (from, until) = if with_faults {
             (times("from").max().unwrap(), times("until").min().unwrap())
         } else {
-            (0, times("from").min().unwrap())
+            // They held everywhere at the moments that were noted, and somewhere a little before.
+            (0, times("from").min().unwrap().saturating_sub(MARGIN_NS))
         };
         let calls = self.lines.iter().filter_map(|line| line.get("call"));
         calls
@@ -126,6 +130,11 @@ impl Seen {
             .filter(|call| call["end"].as_u64().is_some_and(|end| end < until))
             .map(|call| call["status"].as_u64().unwrap_or_default())
             .collect()
+    }
+
+    /// The statuses of a caller's answers, without faults and with them.
+    pub(crate) fn of(&self, caller: &str) -> (Vec<u64>, Vec<u64>) {
+        (self.statuses(caller, false), self.statuses(caller, true))
     }
 
     /// How many exchanges an edge has seen.

@@ -7,6 +7,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[cfg(feature = "toxiproxy")]
+mod backend;
 mod between;
 mod callers;
 mod commands;
@@ -17,7 +19,10 @@ mod files;
 mod interrupting;
 mod judging;
 mod output;
+mod proxied;
 mod red_and_green;
+#[cfg(feature = "tls")]
+mod secure;
 mod selecting;
 mod stage;
 mod stubs;

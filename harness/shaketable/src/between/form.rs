@@ -9,6 +9,8 @@ use super::dsn::Dsn;
 pub enum Form {
     /// `http://HOST:PORT`, and this path after it; it is empty or begins with `/`.
     Url(String),
+    /// The same for a caller that speaks TLS: `https://HOST:PORT`.
+    SecureUrl(String),
     /// `HOST:PORT`.
     Address,
     /// The host alone: an IP address.
@@ -20,10 +22,20 @@ pub enum Form {
 }
 
 impl Form {
+    /// A URL with this path, for a caller that speaks TLS or does not.
+    pub fn url(path: String, secure: bool) -> Self {
+        if secure {
+            Self::SecureUrl(path)
+        } else {
+            Self::Url(path)
+        }
+    }
+
     /// The value for a proxy at this address.
     pub fn text(&self, proxy: SocketAddr) -> String {
         match self {
             Self::Url(path) => format!("http://{proxy}{path}"),
+            Self::SecureUrl(path) => format!("https://{proxy}{path}"),
             Self::Address => proxy.to_string(),
             Self::Host => proxy.ip().to_string(),
             Self::Port => proxy.port().to_string(),
@@ -39,7 +51,7 @@ impl Form {
     /// What it is called in a plan: `URL`, `host`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Url(_) => "URL",
+            Self::Url(_) | Self::SecureUrl(_) => "URL",
             Self::Address => "address",
             Self::Host => "host",
             Self::Port => "port",
@@ -67,6 +79,11 @@ mod tests {
                 Form::Url("/v1".to_owned()),
                 "http://127.0.0.5:9092/v1",
                 "http://[::1]:9092/v1",
+            ),
+            (
+                Form::SecureUrl("/v1".to_owned()),
+                "https://127.0.0.5:9092/v1",
+                "https://[::1]:9092/v1",
             ),
             (Form::Address, "127.0.0.5:9092", "[::1]:9092"),
             (Form::Host, "127.0.0.5", "::1"),

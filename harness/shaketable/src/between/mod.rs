@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`form`] | what a variable of an edge holds: a URL, an address, a host, a port, a DSN |
 //! | [`dsn`] | texts in which only host and port change |
+//! | [`forward`] | what a caller is told that asks an HTTP proxy |
 //! | [`names`] | every `$NAME` that a caller has by its edges |
 //! | [`template`] | configuration files with `$NAME` in them |
 //!
@@ -15,5 +16,6 @@
 
 pub mod dsn;
 pub mod form;
+pub mod forward;
 pub mod names;
 pub mod template;

@@ -6,6 +6,10 @@ use indexmap::map::Entry;
 
 use super::form::Form;
 
+/// The name of the file with the authority that vouches for the proxies of an experiment, for callers
+/// that speak TLS.
+pub const CA: &str = "SHAKETABLE_CA";
+
 /// A caller's edge, as far as names go.
 #[derive(Clone, Copy, Debug)]
 pub struct Called<'a> {
@@ -13,6 +17,8 @@ pub struct Called<'a> {
     pub callee: &'a str,
     /// The caller's variables for it.
     pub variables: &'a IndexMap<String, Form>,
+    /// Whether the caller speaks TLS.
+    pub secure: bool,
 }
 
 /// What a name stands for.
@@ -36,7 +42,7 @@ pub fn of_caller(edges: &[Called<'_>]) -> IndexMap<String, Meaning> {
     }
     let mut plain: IndexMap<String, Option<Meaning>> = IndexMap::new();
     for (edge, called) in edges.iter().enumerate() {
-        for (name, form) in plain_names(called.callee) {
+        for (name, form) in plain_names(called) {
             match plain.entry(name) {
                 Entry::Vacant(slot) => {
                     slot.insert(Some(Meaning { edge, form }));
@@ -71,12 +77,12 @@ pub fn stem(callee: &str) -> Option<String> {
 }
 
 /// The plain names of an edge, by its callee.
-fn plain_names(callee: &str) -> Vec<(String, Form)> {
-    let Some(stem) = stem(callee) else {
+fn plain_names(called: &Called<'_>) -> Vec<(String, Form)> {
+    let Some(stem) = stem(called.callee) else {
         return Vec::new();
     };
     let forms = [
-        ("URL", Form::Url(String::new())),
+        ("URL", Form::url(String::new(), called.secure)),
         ("ADDRESS", Form::Address),
         ("HOST", Form::Host),
         ("PORT", Form::Port),
@@ -101,7 +107,11 @@ mod tests {
         let called: Vec<Called<'_>> = edges
             .iter()
             .zip(&variables)
-            .map(|((callee, _), variables)| Called { callee, variables })
+            .map(|((callee, _), variables)| Called {
+                callee,
+                variables,
+                secure: false,
+            })
             .collect();
         of_caller(&called)
             .into_iter()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `start` | brings a lab up and takes it down |
 //! | `proxies` | where each proxy listens, and what its caller is told of it |
+//! | `vouch` | TLS: who vouches for the proxies, and whom they believe |
 //! | `stubs` | the services that are played by ourselves |
 //! | `order` | who has to be up before whom |
 //! | `run` | one experiment in a fresh lab, from the first process to the report |
@@ -27,6 +28,7 @@ mod stalls;
 mod start;
 mod stubs;
 mod survey;
+mod vouch;
 mod waits;
 
 pub use run::run;

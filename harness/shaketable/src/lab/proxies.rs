@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use shaketable_faults::plane::{Plane, PlaneError, Proxy};
+use shaketable_faults::plane::{Forward, Plane, PlaneError, Proxy};
+use shaketable_faults::switchboard::Route;
 
 use super::start::LabError;
+use super::vouch::Voucher;
 use crate::launch::{self, AddressClaim};
 use crate::suite::{Edge, Service, names_of_caller};
+
+/// A free port of this machine.
+const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
 /// Puts a proxy on an edge, where its caller will look for it.
 pub(super) async fn open(
     plane: &Plane,
     edge: &Edge,
+    voucher: Option<&Voucher>,
 ) -> Result<(Proxy, Option<AddressClaim>), LabError> {
     let name = edge.name.to_string();
     let Some(listen) = edge.listen else {
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        return Ok((plane.open(&name, edge.protocol, anywhere).await?, None));
+        return Ok((prepare(plane, edge, ANYWHERE.into(), voucher).await?, None));
     };
     let refused = |error: &std::io::Error| LabError::Listen {
         edge: name.clone(),
@@ -25,11 +30,65 @@ pub(super) async fn open(
         why: launch::why_not(listen, error),
     };
     let claim = launch::claim_address(listen).map_err(|error| refused(&error))?;
-    match plane.open(&name, edge.protocol, listen).await {
+    match prepare(plane, edge, listen, voucher).await {
         Ok(proxy) => Ok((proxy, Some(claim))),
-        Err(PlaneError::Listen { source, .. }) => Err(refused(&source)),
-        Err(error) => Err(error.into()),
+        Err(LabError::Plane(PlaneError::Listen { source, .. })) => Err(refused(&source)),
+        Err(error) => Err(error),
     }
+}
+
+async fn prepare(
+    plane: &Plane,
+    edge: &Edge,
+    listen: SocketAddr,
+    voucher: Option<&Voucher>,
+) -> Result<Proxy, LabError> {
+    let name = edge.name.to_string();
+    let proxy = plane.prepare(&name, edge.protocol, listen)?;
+    if let Some(voucher) = voucher.filter(|_| edge.tls.from_caller) {
+        voucher.meet_callers(edge, &proxy)?;
+    }
+    proxy.serve().await.map_err(|source| PlaneError::Listen {
+        edge: name,
+        address: listen,
+        source,
+    })?;
+    Ok(proxy)
+}
+
+/// Opens an HTTP proxy for each caller that is told of one. It knows the caller's other edges too, by
+/// the addresses of their proxies: not every caller goes around its HTTP proxy for these.
+pub(super) async fn forwards(
+    plane: &Plane,
+    edges: &[Edge],
+    proxies: &[Proxy],
+) -> Result<BTreeMap<String, Forward>, LabError> {
+    let mut forwards = BTreeMap::new();
+    for edge in edges.iter().filter(|edge| !edge.proxied.is_empty()) {
+        let caller = edge.name.caller.as_str();
+        if forwards.contains_key(caller) {
+            continue;
+        }
+        let own = || {
+            let pairs = edges.iter().zip(proxies);
+            pairs.filter(|(edge, _)| edge.name.caller == caller)
+        };
+        let by_name = own().flat_map(|(edge, proxy)| {
+            let routes = edge.proxied.iter().cloned();
+            routes.map(move |route| (route, proxy))
+        });
+        let by_address = own().map(|(_, proxy)| {
+            let address = proxy.address();
+            let host = address.ip().to_string();
+            let port = Some(address.port());
+            (Route { host, port }, proxy)
+        });
+        let name = format!("the HTTP proxy of {caller}");
+        let routes = by_name.chain(by_address);
+        let forward = plane.open_forward(&name, ANYWHERE.into(), routes).await?;
+        forwards.insert(caller.to_owned(), forward);
+    }
+    Ok(forwards)
 }
 
 /// What to know when a service does not come up that has the port of a proxy, at another address.
@@ -66,13 +125,12 @@ pub(super) fn names(edges: &[Edge], proxies: &[Proxy], caller: &str) -> BTreeMap
         .collect()
 }
 
-/// The environment variables by which a caller finds its proxies, with every dollar doubled: no
-/// name in them is to be replaced.
+/// The environment variables by which a caller finds its proxies.
 pub(super) fn variables(edges: &[Edge], proxies: &[Proxy], caller: &str) -> Vec<(String, String)> {
     of_caller(edges, proxies, caller)
         .flat_map(|(edge, proxy)| {
             let value = move |(name, form): (&String, &crate::between::form::Form)| {
-                (name.clone(), form.text(proxy).replace('$', "$$"))
+                (name.clone(), form.text(proxy))
             };
             edge.variables.iter().map(value)
         })

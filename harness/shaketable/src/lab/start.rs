@@ -6,14 +6,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use shaketable_faults::observe::Clock;
-use shaketable_faults::plane::{Plane, PlaneError, Proxy, Settings};
+use shaketable_faults::observe::{Clock, Trouble};
+use shaketable_faults::plane::{Forward, Plane, PlaneError, Proxy, Settings};
+use shaketable_faults::tls::TlsError;
 use tokio::task::JoinSet;
 
 use super::inject::inject;
 use super::setting::Setting;
+use super::vouch::{self, Voucher};
 use super::{order, proxies, stubs};
 use crate::backend::{Backend, BackendError};
+use crate::between::forward;
+use crate::between::names::CA;
 use crate::event::Event;
 use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Played, Running, ServiceSpec};
 use crate::plan::Plan;
@@ -59,6 +63,24 @@ pub enum LabError {
         /// Why not, and what to do about it.
         why: String,
     },
+    /// TLS on an edge.
+    #[error("speak TLS on edge `{edge}`: {source}")]
+    Tls {
+        /// The edge.
+        edge: String,
+        /// Why not.
+        source: TlsError,
+    },
+    /// The certificates that a callee is held against.
+    #[error("hold the callee of edge `{edge}` against {}: {why}", .file.display())]
+    Certificates {
+        /// The edge.
+        edge: String,
+        /// The file with the certificates.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Something of the harness's own.
     #[error("{what}: {source}")]
     Own {
@@ -87,6 +109,10 @@ pub enum LabError {
 /// A running set-up.
 pub(super) struct Lab {
     pub(super) proxies: Vec<Proxy>,
+    /// The HTTP proxies of callers that are told of one, by the caller.
+    forwards: BTreeMap<String, Forward>,
+    /// Who vouches for the proxies, where callers speak TLS.
+    voucher: Option<Voucher>,
     /// In the order in which they were started.
     pub(super) running: Vec<Running>,
     /// The services that we play ourselves.
@@ -122,6 +148,8 @@ impl Lab {
         let plane = Plane::start(Settings::new(plan.seed), clock)?;
         let mut lab = Self {
             proxies: Vec::new(),
+            forwards: BTreeMap::new(),
+            voucher: Voucher::new(&plan.suite.edges, dir)?,
             running: Vec::new(),
             stubs: Vec::new(),
             addresses: BTreeMap::new(),
@@ -160,10 +188,11 @@ impl Lab {
         clock: Clock,
     ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
-            let (proxy, claim) = proxies::open(&self.plane, edge).await?;
+            let (proxy, claim) = proxies::open(&self.plane, edge, self.voucher.as_ref()).await?;
             self.proxies.push(proxy);
             self.claims.extend(claim);
         }
+        self.forwards = proxies::forwards(&self.plane, &plan.suite.edges, &self.proxies).await?;
         for entry in experiment.faults.iter().filter(|entry| entry.from_start) {
             let mark = inject(self, entry, &self.early, clock, &setting.events).await;
             self.early.extend(mark);
@@ -250,6 +279,7 @@ impl Lab {
         self.addresses.insert(service.to_owned(), address);
         for (edge, proxy) in edges.iter().zip(&self.proxies) {
             if edge.name.callee == service {
+                vouch::meet_callee(edge, proxy)?;
                 let next = match &self.backend {
                     Some(backend) => backend.lead(proxy.name(), address).await?,
                     None => address,
@@ -264,7 +294,35 @@ impl Lab {
     fn vars(&self, edges: &[Edge], service: &str, setting: &Setting) -> BTreeMap<String, String> {
         let mut vars = setting.vars();
         vars.extend(proxies::names(edges, &self.proxies, service));
+        if let Some(forward) = self.forwards.get(service) {
+            vars.extend(forward::names(forward.address()));
+        }
+        let authority = self.authority_for(edges, service);
+        vars.extend(authority.map(|file| (CA.to_owned(), file)));
         vars
+    }
+
+    /// The file with the authority that a service needs, where it speaks TLS as a caller.
+    fn authority_for(&self, edges: &[Edge], service: &str) -> Option<String> {
+        let mut own = edges.iter().filter(|edge| edge.name.caller == service);
+        let voucher = self.voucher.as_ref()?;
+        let secure = own.any(|edge| edge.tls.from_caller);
+        secure.then(|| voucher.file.display().to_string())
+    }
+
+    /// Everything that a service's environment has by its edges, with every dollar doubled: no name
+    /// in it is to be replaced.
+    fn env_of_edges(&self, edges: &[Edge], service: &str) -> Vec<(String, String)> {
+        let mut env = proxies::variables(edges, &self.proxies, service);
+        if let Some(forward) = self.forwards.get(service) {
+            env.extend(forward::variables(forward.address()));
+        }
+        let authority = self.authority_for(edges, service);
+        env.extend(authority.map(|file| (CA.to_owned(), file)));
+        for (_, value) in &mut env {
+            *value = value.replace('$', "$$");
+        }
+        env
     }
 
     fn spec(&self, service: &Service, edges: &[Edge], setting: &Setting) -> ServiceSpec {
@@ -279,7 +337,7 @@ impl Lab {
             }
             Start::Stub(_) | Start::Address(_) => Vec::new(),
         };
-        let mut env = proxies::variables(edges, &self.proxies, &service.name);
+        let mut env = self.env_of_edges(edges, &service.name);
         env.extend(
             service
                 .env
@@ -300,11 +358,25 @@ impl Lab {
         }
     }
 
+    /// Tells what went wrong on the edges that no fault is to blame for.
+    fn tell_troubles(&self, setting: &Setting) {
+        let of_edges = self.proxies.iter().map(|p| (p.name(), p.troubles()));
+        let of_forwards = self.forwards.values().map(|f| (f.name(), f.troubles()));
+        for (about, troubles) in of_edges.chain(of_forwards) {
+            for Trouble { what, times } in troubles {
+                let about = about.to_owned();
+                setting.events.tell(Event::Trouble { about, what, times });
+            }
+        }
+    }
+
     /// Takes everything down: the proxies, then the services in the reverse order, then teardown.
     /// What was left running, or did not work, is told.
     pub(super) async fn stop(self, setting: &Setting) -> Result<(), LabError> {
+        self.tell_troubles(setting);
         let Self {
             proxies,
+            forwards,
             running,
             stubs,
             plane,
@@ -312,7 +384,7 @@ impl Lab {
             down,
             ..
         } = self;
-        drop(proxies);
+        drop((proxies, forwards));
         // Both join threads: short, but not for the runtime's own.
         let _ = tokio::task::spawn_blocking(move || backend.map(Backend::end)).await;
         let _ = tokio::task::spawn_blocking(move || drop(plane)).await;

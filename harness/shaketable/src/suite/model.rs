@@ -13,6 +13,7 @@ use serde_json::Value;
 use shaketable_faults::Protocol;
 use shaketable_faults::fault::{self, Fault};
 use shaketable_faults::stub;
+use shaketable_faults::switchboard::Route;
 use shaketable_faults::times::{Schedule, Shape, Times};
 use shaketable_faults::units::{HumanDuration, Rate};
 use shaketable_faults::which::Which;
@@ -136,8 +137,38 @@ pub struct Edge {
     pub listen: Option<SocketAddr>,
     /// The names of hosts that are the proxy's for this caller alone.
     pub hosts: Vec<String>,
+    /// The hosts by which the caller asks its HTTP proxy for the callee.
+    pub proxied: Vec<Route>,
     /// What is spoken.
     pub protocol: Protocol,
+    /// Where TLS is spoken beneath it.
+    pub tls: Tls,
+}
+
+/// Where TLS is spoken on an edge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Whether the caller speaks it.
+    pub from_caller: bool,
+    /// How the proxy knows the callee, where that speaks it.
+    pub to_callee: Option<CalleeTls>,
+}
+
+/// How a proxy knows a callee that speaks TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalleeTls {
+    /// The file with the certificates that it is held against; `None`: whoever answers is believed.
+    pub ca: Option<PathBuf>,
+    /// The name, or IP address, that its certificate is for.
+    pub name: String,
+}
+
+impl Edge {
+    /// The names by which the caller may look for the callee, beside addresses.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let proxied = self.proxied.iter().map(|route| route.host.as_str());
+        self.hosts.iter().map(String::as_str).chain(proxied)
+    }
 }
 
 /// Every `$NAME` that a caller has by its edges; all of them must be its own. What a name is about
@@ -146,6 +177,7 @@ pub fn names_of_caller<'a>(edges: impl IntoIterator<Item = &'a Edge>) -> IndexMa
     let called = |edge: &'a Edge| Called {
         callee: &edge.name.callee,
         variables: &edge.variables,
+        secure: edge.tls.from_caller,
     };
     let called: Vec<Called<'a>> = edges.into_iter().map(called).collect();
     names::of_caller(&called)

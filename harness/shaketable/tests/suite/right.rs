@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use shaketable::between::form::Form;
 use shaketable::names::EdgeName;
-use shaketable::suite::{self, Command, Disk, InMemory, Phases, Ready, Start, Suite};
+use shaketable::suite::{
+    self, CalleeTls, Command, Disk, InMemory, Phases, Ready, Start, Suite, Tls, names_of_caller,
+};
 use shaketable_faults::Protocol;
 use shaketable_faults::stub::{Request, Stub};
 
@@ -161,6 +163,8 @@ fn services_of_every_kind_are_read() {
             "order -> database",
             "gateway -> order",
             "gateway -> stock",
+            "gateway -> payment",
+            "gateway -> database",
             "cron -> stock"
         ]
     );
@@ -209,6 +213,75 @@ fn every_way_to_find_a_proxy_is_read() {
     assert_eq!(by_name.listen, Some("[::1]:8080".parse().unwrap()));
     assert!(by_name.variables.is_empty());
     assert!(edge("cron -> stock").listen.is_some());
+}
+
+#[test]
+fn hosts_that_a_caller_asks_its_http_proxy_for_are_read() {
+    let suite = load("everything");
+    let edge = |name: &str| {
+        let mut edges = suite.edges.iter();
+        edges.find(|edge| edge.name.to_string() == name).unwrap()
+    };
+    let payment = edge("gateway -> payment");
+    let hosts: Vec<String> = payment.proxied.iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["pay.prod", "pay.prod:8443", "[::1]:80"]);
+    assert!(payment.variables.is_empty());
+    assert!(edge("gateway -> order").proxied.is_empty());
+}
+
+#[test]
+fn tls_on_either_side_is_read() {
+    let suite = load("everything");
+    let tls = |name: &str| {
+        let mut edges = suite.edges.iter();
+        let edge = edges.find(|edge| edge.name.to_string() == name).unwrap();
+        edge.tls.clone()
+    };
+    let ca = |name: &str| CalleeTls {
+        ca: Some(dir().join("ca.pem")),
+        name: name.to_owned(),
+    };
+    let anyone = CalleeTls {
+        ca: None,
+        name: "localhost".to_owned(),
+    };
+    for (edge, from_caller, to_callee) in [
+        ("order -> stock", false, None),
+        ("stock -> database", false, Some(ca("127.0.0.1"))),
+        ("gateway -> order", true, Some(ca("order.internal"))),
+        ("gateway -> database", false, Some(ca("db.prod"))),
+        ("gateway -> stock", true, Some(anyone)),
+    ] {
+        let wanted = Tls {
+            from_caller,
+            to_callee,
+        };
+        assert_eq!(tls(edge), wanted, "{edge}");
+    }
+    let gateway = names_of_caller(suite.edges.iter().filter(|e| e.name.caller == "gateway"));
+    let proxy = "127.0.0.1:80".parse().unwrap();
+    for (name, text) in [
+        ("STOCK_URL", "https://127.0.0.1:80/v1"),
+        ("ORDER_URL", "https://127.0.0.1:80"),
+        ("PAYMENT_URL", "http://127.0.0.1:80"),
+    ] {
+        assert_eq!(gateway[name].form.text(proxy), text);
+    }
+}
+
+#[test]
+fn a_file_of_certificates_need_not_be_there_where_setup_may_make_it() {
+    let text = |setup: &str| {
+        format!(
+            "name: a\n{setup}services:\n  a: {{ address: '127.0.0.1:80' }}\n  \
+             b: {{ run: ./b, calls: {{ a: {{ env: A, tls: {{ to_callee: certs/ca.pem }} }} }} }}\n\
+             load: {{ rate: 1/s, request: {{ to: b, get: / }} }}\n\
+             experiments: {{ e: {{ expect: [process_survival] }} }}\n"
+        )
+    };
+    assert!(load_text(&text("setup: ./make-certs\n")).is_ok());
+    let error = load_text(&text("")).unwrap_err().to_plain();
+    assert!(error.contains("there is no such file"), "{error}");
 }
 
 #[test]

@@ -11,16 +11,18 @@ use super::Reader;
 use super::commands::FOR_SERVICES;
 use crate::between::dsn::Dsn;
 use crate::between::form::Form;
-use crate::between::names::stem;
+use crate::between::names::{CA, stem};
 use crate::between::template::{FILES, Template};
 use crate::expand::names_in;
 use crate::names::EdgeName;
 use crate::suite::model::{Edge, Ready, Service, Start, names_of_caller};
 use crate::suite::path::{Path, steps};
-use crate::suite::written::{Call, ListenAddress, NEED_ENV, SocketAddress, VariableName};
+use crate::suite::written::{
+    Call, ListenAddress, NEED_ENV, OneOrMore, SocketAddress, VariableName,
+};
 
 /// What an edge can say of a caller that is not started here.
-const BY_HAND: [&str; 2] = ["listen", "protocol"];
+const BY_HAND: [&str; 3] = ["listen", "protocol", "tls"];
 
 impl Reader<'_> {
     /// The edges that lead from a service.
@@ -36,6 +38,12 @@ impl Reader<'_> {
             };
             let variables = self.edge_variables(service, &path, &call, &edges);
             let listen = call.listen.and_then(|listen| listen.0.parse().ok());
+            let hosts = call.hosts.map(|OneOrMore(names)| names).unwrap_or_default();
+            let hosts: Vec<String> = hosts.into_iter().map(|name| name.0).collect();
+            let proxied = self.proxied(service, &path, call.via_http_proxy.as_ref(), &edges);
+            let first = proxied.first().map(|route| route.host.as_str());
+            let first = hosts.first().map(String::as_str).or(first);
+            let tls = self.tls(&path, call.tls.as_ref(), first, &name);
             let edge = Edge {
                 name: EdgeName {
                     caller: service_name.to_owned(),
@@ -43,8 +51,10 @@ impl Reader<'_> {
                 },
                 variables,
                 listen,
-                hosts: call.hosts.map(|names| names.0).unwrap_or_default(),
+                hosts,
+                proxied,
                 protocol: call.protocol,
+                tls,
             };
             self.hosts_lead_to_one_address(&path, &edge, &edges);
             if self.has(&service.then("address")) {
@@ -128,7 +138,11 @@ impl Reader<'_> {
         }
         if call.protocol != Protocol::Tcp {
             let path = call.path.as_ref().map(|path| path.0.clone());
-            return Some(Form::Url(path.unwrap_or_default()));
+            let secure = call
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.from_caller.is_some());
+            return Some(Form::url(path.unwrap_or_default(), secure));
         }
         if call.path.is_some() {
             self.complain_of_key(
@@ -157,7 +171,8 @@ impl Reader<'_> {
                 "remove it there: the address of the edge's proxy is put into it",
             );
         }
-        if FOR_SERVICES.contains(&variable) || variable == FILES {
+        let known = [FILES, CA].contains(&variable) || self.tells_of_proxy(service, variable);
+        if known || FOR_SERVICES.contains(&variable) {
             self.complain(
                 path,
                 &format!("`{variable}` already has another meaning for every service"),
@@ -189,6 +204,14 @@ impl Reader<'_> {
     fn only_by_hand(&mut self, path: &Path, service_name: &str) {
         let keys = self.keys(path);
         let too_much = keys.iter().find(|key| !BY_HAND.contains(&key.as_str()));
+        let from_caller = path.then("tls").then("from_caller");
+        if self.has(&from_caller) {
+            self.complain_of_key(
+                &from_caller,
+                &format!("`{service_name}` already runs: it cannot be told whom to believe"),
+                "remove it, or start the service with `run` or `cargo`: the authority is made anew each time",
+            );
+        }
         if too_much.is_none() && self.has(&path.then("listen")) {
             return;
         }
@@ -211,7 +234,9 @@ impl Reader<'_> {
             told[meaning.edge].push(&meaning.form);
         }
         for (edge, told) in edges.iter().zip(told) {
-            let knows_port = edge.listen.is_some() || told.iter().any(|form| form.tells_port());
+            let knows_port = edge.listen.is_some()
+                || !edge.proxied.is_empty()
+                || told.iter().any(|form| form.tells_port());
             if !knows_port {
                 let nothing = told.is_empty() && edge.hosts.is_empty();
                 self.no_way(path, edge, nothing);

@@ -70,6 +70,12 @@ impl Reader<'_> {
             self.fits_tcp(path, kind, which.as_ref(), &edge);
         }
         let schedule = self.schedule(path);
+        self.redirects_to_tls(
+            path,
+            kind,
+            value,
+            edges.iter().find(|known| known.name == edge),
+        );
         let probability = probability.map_or(1.0, |percent| percent.0);
         if probability <= 0.0 {
             let help = "write more than 0%, or remove the fault";
@@ -98,6 +104,30 @@ impl Reader<'_> {
             from_start,
             at: self.position(path),
         })
+    }
+
+    /// Who answers instead of a callee that speaks TLS speaks it too; a stub does not.
+    fn redirects_to_tls(
+        &mut self,
+        path: &Path,
+        kind: &fault::Kind,
+        value: &Value,
+        edge: Option<&Edge>,
+    ) {
+        let Ok(fault) = (kind.build)(value) else {
+            return;
+        };
+        let stub = |to: &&str| self.has(&steps!["services", *to, "stub"]);
+        if let Some(to) = fault.redirects_to().filter(stub)
+            && let Some(edge) = edge.filter(|edge| edge.tls.to_callee.is_some())
+        {
+            let message = format!(
+                "`{to}` is a stub, which speaks no TLS, and `{}` does",
+                edge.name.callee
+            );
+            let help = "redirect to a service that speaks TLS as well";
+            self.complain(&path.then(kind.name), &message, help);
+        }
     }
 
     /// From when to when a fault holds.

@@ -5,12 +5,14 @@ mod backend;
 mod calls;
 mod commands;
 mod experiments;
+mod forward;
 mod load;
 mod phases;
 mod ready;
 mod services;
 mod stub;
 mod templates;
+mod tls;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -10,6 +10,8 @@ use shaketable_faults::units::HumanDuration;
 
 use super::Reader;
 use super::commands::FOR_SERVICES;
+use crate::between::forward::NAMES;
+use crate::between::names::CA;
 use crate::between::template::FILES;
 use crate::suite::model::{Edge, Ready, Service, Start, names_of_caller};
 use crate::suite::near;
@@ -62,11 +64,15 @@ impl Reader<'_> {
             self.nothing_for_a_stub(path);
         }
         let of_edges = names_of_caller(edges);
+        let secure = edges.iter().any(|edge| edge.tls.from_caller);
+        let proxied = edges.iter().any(|edge| !edge.proxied.is_empty());
         let of_edges = of_edges.keys().map(String::as_str);
         let files = self.has(&path.then("files")).then_some(FILES);
         let known: Vec<&str> = FOR_SERVICES
             .into_iter()
             .chain(files)
+            .chain(secure.then_some(CA))
+            .chain(NAMES.into_iter().filter(|_| proxied))
             .chain(of_edges)
             .collect();
         let env = self.env(&path.then("env"), &known);

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use shaketable_faults::Protocol;
 
-use super::text::{HostName, HttpPath, ListenAddress, VariableName};
+use super::text::{HostName, HttpPath, ListenAddress, ProxiedHost, VariableName};
+use super::tls::Tls;
 use super::{ENTRIES_MAX, not_both};
 
 /// What needs a variable to be put into.
@@ -41,10 +43,16 @@ pub(in crate::suite) struct Call {
     /// free port of 127.0.0.1 when left out.
     pub(in crate::suite) listen: Option<ListenAddress>,
     /// The names of hosts, one or a list, that lead this caller to the proxy, and nobody else.
-    pub(in crate::suite) hosts: Option<HostNames>,
+    pub(in crate::suite) hosts: Option<OneOrMore<HostName>>,
+    /// What this caller asks an HTTP proxy for: hosts, one or a list, each with its port where that
+    /// matters. The caller is given HTTP_PROXY, HTTPS_PROXY and the same in small letters; NO_PROXY is
+    /// emptied. A CONNECT makes a tunnel. No name is looked up.
+    pub(in crate::suite) via_http_proxy: Option<OneOrMore<ProxiedHost>>,
     /// What is spoken; each connection's first bytes tell when it is left out.
     #[serde(default)]
     pub(in crate::suite) protocol: Protocol,
+    /// Where TLS is spoken; nowhere when left out, and what the two speak past the proxy is bytes.
+    pub(in crate::suite) tls: Option<Tls>,
 }
 
 impl From<VariableName> for Call {
@@ -56,37 +64,38 @@ impl From<VariableName> for Call {
     }
 }
 
-/// One name of a host, or several.
+/// One, or a list of them.
 #[derive(Clone, Debug)]
-pub(in crate::suite) struct HostNames(pub(in crate::suite) Vec<String>);
+pub(in crate::suite) struct OneOrMore<T>(pub(in crate::suite) Vec<T>);
 
-impl<'de> Deserialize<'de> for HostNames {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMore<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(name) => Ok(Self(vec![name])),
-            names => serde_json::from_value(names)
-                .map(Self)
-                .map_err(de::Error::custom),
-        }
+        let value = Value::deserialize(deserializer)?;
+        let read = if value.is_array() {
+            serde_json::from_value(value)
+        } else {
+            serde_json::from_value(value).map(|one| vec![one])
+        };
+        read.map(Self).map_err(de::Error::custom)
     }
 }
 
-impl JsonSchema for HostNames {
+impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
     fn schema_name() -> Cow<'static, str> {
-        "HostNames".into()
+        format!("{}s", T::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let name = generator.subschema_for::<HostName>();
+        let one = generator.subschema_for::<T>();
         json_schema!({
             "oneOf": [
-                name,
+                one,
                 {
                     "type": "array",
-                    "items": name,
+                    "items": one,
                     "minItems": 1,
                     "maxItems": ENTRIES_MAX,
-                    "title": "list of host names",
+                    "title": "list of hosts",
                 },
             ],
         })

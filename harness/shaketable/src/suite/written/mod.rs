@@ -7,6 +7,7 @@
 mod call;
 mod entries;
 mod text;
+mod tls;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -18,11 +19,13 @@ use shaketable_faults::units::{HumanDuration, Rate};
 
 use crate::names::ServiceName;
 
-pub(super) use call::{Call, NEED_ENV};
+pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
 pub(super) use text::{
-    CommandLine, Commands, HttpPath, ListenAddress, Scalar, SocketAddress, VariableName, complaint,
+    CommandLine, Commands, HttpPath, ListenAddress, ProxiedHost, Scalar, SocketAddress,
+    VariableName, complaint,
 };
+pub(super) use tls::{Tls, ToCallee};
 
 /// How many services, experiments, or requests of a load there may be.
 const ENTRIES_MAX: usize = 256;

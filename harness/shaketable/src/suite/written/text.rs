@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
+use shaketable_faults::switchboard::Route;
 use shaketable_faults::units;
 
 use crate::suite::variables::is_name;
@@ -186,19 +187,13 @@ formed_text! {
     };
     /// The name of a host: `inventory.prod.internal`.
     HostName, "host-name", r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$", "inventory.prod.internal", |text| {
-        let label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
         if text.parse::<IpAddr>().is_ok() {
             Some(format!(
                 "`{text}` is an address; one on loopback can be written as `listen`, no other can be given away"
             ))
         } else if text.eq_ignore_ascii_case("localhost") {
             Some("`localhost` is this machine for everybody; write the `listen` address instead".to_owned())
-        } else if text.len() > 253 || !text.split('.').all(label) {
+        } else if !names_a_host(text) {
             Some(format!(
                 "`{text}` cannot name a host; use letters, digits, `-` and `.`, as in inventory.prod.internal"
             ))
@@ -206,4 +201,37 @@ formed_text! {
             None
         }
     };
+    /// What is asked of an HTTP proxy: `inventory.prod.internal`, `pay.prod:8080`.
+    ProxiedHost, "proxied-host", r"^[A-Za-z0-9_\[][A-Za-z0-9_.:\]-]*$", "pay.prod:8080", |text| {
+        let fits = |route: Route| route.host.parse::<IpAddr>().is_ok() || names_a_host(&route.host);
+        (!text.parse().is_ok_and(fits)).then(|| format!(
+            "`{text}` is no host, with or without a port; write whom the caller asks for, as in pay.prod:8080"
+        ))
+    };
+    /// Whom a certificate is for: `db.internal`, `127.0.0.1`.
+    ServerName, "server-name", r"^[A-Za-z0-9_:]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?$", "db.internal", |text| {
+        (text.parse::<IpAddr>().is_err() && !names_a_host(text)).then(|| format!(
+            "`{text}` is neither a host's name nor an IP address; write the one in the certificate, as in \
+             db.internal"
+        ))
+    };
+    /// A file of certificates (PEM): `certs/ca.pem`.
+    CertificateFile, "certificate-file", r"^[^\x00]+$", "certs/ca.pem", |text| {
+        (text.is_empty() || text.contains('\0')).then(|| {
+            "this names no file; write the one with the certificates, as in certs/ca.pem".to_owned()
+        })
+    };
+}
+
+/// Whether a host can have this name.
+fn names_a_host(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
 }

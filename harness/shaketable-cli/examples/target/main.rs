@@ -1,10 +1,15 @@
 //! A target for the tests of the harness: `target server|mortal|mute|everywhere|family`, each of which
-//! does one wrong thing, `target confined …`, and `target ask …`, which passes what it is asked on to a
-//! dependency. It needs nothing that a fresh machine may lack.
+//! does one wrong thing, `target confined …`, `target ask …`, which passes what it is asked on to a
+//! dependency, and `target certify|secure DIR`, a dependency that speaks TLS. It needs nothing that a
+//! fresh machine may lack.
+
+mod ask;
+#[cfg(feature = "tls")]
+mod secure;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -20,7 +25,11 @@ fn main() -> io::Result<ExitCode> {
         Some("everywhere") => everywhere(),
         Some("family") => family(),
         Some("daemon") => daemon(),
-        Some("ask") => ask(&words.collect::<Vec<_>>()),
+        Some("ask") => ask::ask(&words.collect::<Vec<_>>()),
+        #[cfg(feature = "tls")]
+        Some("certify") => secure::certify(Path::new(&words.next().unwrap_or_default())),
+        #[cfg(feature = "tls")]
+        Some("secure") => secure::serve(Path::new(&words.next().unwrap_or_default())),
         #[cfg(target_os = "linux")]
         Some("confined") => confined(&words.collect::<Vec<_>>()),
         Some("member") => live(Path::new(&words.next().unwrap_or_default())),
@@ -155,44 +164,6 @@ fn heed_nothing() -> io::Result<()> {
     Ok(signals.thread_block()?)
 }
 
-/// Passes each request on to a dependency, and its status back. Where the dependency is, it is told
-/// in one of the ways in which programs are: `at TEXT`, `env NAME…`, `file PATH`.
-fn ask(words: &[String]) -> io::Result<ExitCode> {
-    let wrong = || io::Error::other("ask at TEXT, env NAME… or file PATH");
-    let (way, rest) = words.split_first().ok_or_else(wrong)?;
-    let told = match way.as_str() {
-        "at" => rest.concat(),
-        "env" => {
-            let values = rest.iter().map(std::env::var);
-            let values: Result<Vec<_>, _> = values.collect();
-            values.map_err(io::Error::other)?.join(":")
-        }
-        "file" => {
-            let text = fs::read_to_string(rest.concat())?;
-            text.split('"').nth(1).unwrap_or_default().to_owned()
-        }
-        _ => return Err(wrong()),
-    };
-    let (host, port, base) = place(&told).ok_or_else(wrong)?;
-    tell(&format!("asks {told}"))?;
-    for stream in listen()?.incoming() {
-        let stream = stream?;
-        let Some(path) = asked(&stream) else { continue };
-        if path == "/healthz" {
-            answer(&stream, "200 OK");
-            continue;
-        }
-        match dependency(&host, port, &format!("{base}{path}")) {
-            Ok(status) => answer(&stream, &status),
-            Err(error) => {
-                tell(&error.to_string())?;
-                answer(&stream, "502 Bad Gateway");
-            }
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 /// Becomes another program, on a system whose settings allow nobody mounts of its own. Ends with 77
 /// where this system does not even allow that much.
 #[cfg(target_os = "linux")]
@@ -212,36 +183,6 @@ fn confined(words: &[String]) -> io::Result<ExitCode> {
     }
     let (program, args) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     Err(Command::new(program).args(args).exec())
-}
-
-/// Host, port and path of `http://host:port/path`; host and port alone of `host:port`,
-/// `scheme://user@host:port/db` and `user@tcp(host:port)/db`.
-fn place(told: &str) -> Option<(String, u16, String)> {
-    let whom = told.rsplit(['@']).next()?;
-    let whom = whom.rsplit("//").next()?.trim_start_matches("tcp(");
-    let (address, path) = whom.split_at(whom.find(['/', ')']).unwrap_or(whom.len()));
-    let (host, port) = address.rsplit_once(':')?;
-    let host = host.trim_matches(['[', ']']).to_owned();
-    let path = if told.starts_with("http") { path } else { "" };
-    Some((host, port.parse().ok()?, path.to_owned()))
-}
-
-/// The status with which a GET is answered.
-fn dependency(host: &str, port: u16, path: &str) -> io::Result<String> {
-    let address = (host, port).to_socket_addrs()?.next();
-    let address = address.ok_or_else(|| io::Error::other("no address"))?;
-    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(10))?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(
-        &stream,
-        "GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\nconnection: close\r\n\r\n"
-    )?;
-    let mut first = String::new();
-    BufReader::new(&stream).read_line(&mut first)?;
-    let status = first.trim_end().split_once(' ').map(|(_, status)| status);
-    status
-        .map(str::to_owned)
-        .ok_or_else(|| io::Error::other("no answer"))
 }
 
 /// Says who it is, whole or not at all, and stays.

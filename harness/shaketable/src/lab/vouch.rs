@@ -1,0 +1,75 @@
+//! TLS in a lab: the authority that vouches for its proxies, and the callees that they believe.
+
+use std::path::{Path, PathBuf};
+
+use shaketable_faults::plane::Proxy;
+use shaketable_faults::tls::{Authority, TlsError, ToCallee};
+
+use super::start::LabError;
+use crate::suite::{CalleeTls, Edge};
+
+/// The authority of one lab, and the file with its certificate, which callers are told of.
+pub(super) struct Voucher {
+    authority: Authority,
+    pub(super) file: PathBuf,
+}
+
+impl Voucher {
+    /// An authority for a lab in which callers speak TLS; its certificate is a file in `dir`.
+    pub(super) fn new(edges: &[Edge], dir: &Path) -> Result<Option<Self>, LabError> {
+        let Some(first) = edges.iter().find(|edge| edge.tls.from_caller) else {
+            return Ok(None);
+        };
+        let authority = Authority::new().map_err(|source| of_edge(first, source))?;
+        let file = dir.join("ca.pem");
+        // Services run in directories of their own.
+        let absolute = std::path::absolute(&file).and_then(|file| {
+            std::fs::write(&file, authority.pem())?;
+            Ok(file)
+        });
+        let file = absolute.map_err(|source| LabError::Own {
+            what: format!("write {}", file.display()),
+            source,
+        })?;
+        Ok(Some(Self { authority, file }))
+    }
+
+    /// Has a proxy meet its callers in TLS, under every name that they may look for.
+    pub(super) fn meet_callers(&self, edge: &Edge, proxy: &Proxy) -> Result<(), LabError> {
+        let mut names: Vec<String> = edge.names().map(str::to_owned).collect();
+        names.push("localhost".to_owned());
+        names.push(proxy.address().ip().to_string());
+        let shown = self.authority.vouches_for(&names);
+        proxy.meet_callers(shown.map_err(|source| of_edge(edge, source))?);
+        Ok(())
+    }
+}
+
+/// Has a proxy meet a callee that speaks TLS. The file with what it is held against is read now, so
+/// that whatever came before may have made it.
+pub(super) fn meet_callee(edge: &Edge, proxy: &Proxy) -> Result<(), LabError> {
+    let Some(CalleeTls { ca, name }) = &edge.tls.to_callee else {
+        return Ok(());
+    };
+    let trust = match ca {
+        None => ToCallee::anyone(name).map_err(|source| of_edge(edge, source))?,
+        Some(file) => {
+            let wrong = |why: String| LabError::Certificates {
+                edge: edge.name.to_string(),
+                file: file.clone(),
+                why,
+            };
+            let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+            ToCallee::known(&pem, name).map_err(|error| wrong(error.to_string()))?
+        }
+    };
+    proxy.meet_callee(trust);
+    Ok(())
+}
+
+fn of_edge(edge: &Edge, source: TlsError) -> LabError {
+    LabError::Tls {
+        edge: edge.name.to_string(),
+        source,
+    }
+}
