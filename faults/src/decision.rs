@@ -208,10 +208,9 @@ impl Decision {
         .await
     }
 
-    /// Waits until then, or until something has changed on the edge.
-    pub(crate) async fn pause(&self, due: Instant) {
-        let before = self.now();
-        let changed = |now: &Effect| !std::ptr::eq(now, Arc::as_ptr(&before));
+    /// Waits until then, or until what is done is no longer what it was before.
+    pub(crate) async fn pause(&self, before: &Arc<Effect>, due: Instant) {
+        let changed = |now: &Effect| !std::ptr::eq(now, Arc::as_ptr(before));
         self.until(Some(due), changed).await;
     }
 

@@ -122,7 +122,7 @@ impl<'a> Way<'a> {
                     left -= n;
                     limits.pace.sent(flow, n, now);
                 }
-                Next::Wait(until) => self.decision.pause(until).await,
+                Next::Wait(until) => self.decision.pause(&effect, until).await,
                 Next::Stopped(then) => return Err(self.stop(then).await),
             }
             if let Some(then) = limits.pace.stopped(flow) {

@@ -11,8 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::callee::serving;
-use crate::client::{answer, read};
-use crate::stage::{PATIENCE, Stage, ms};
+use crate::client::{answer, read, silent, within};
+use crate::stage::{GET, HELLO, PATIENCE, Stage, ms};
 
 /// What is done to an edge while bytes stream over it. All of it may make bytes late, and nothing
 /// may lose any.
@@ -306,6 +306,58 @@ async fn freeze_and_thaw_in_mid_stream_lose_nothing() {
             bytes_stream_on(protocol, steps).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_changed_share_hits_more_or_fewer_of_those_that_have_drawn() {
+    for protocol in [Protocol::Http, Protocol::Tcp] {
+        let stage = Stage::new(HELLO, protocol).await;
+        let mut clients = Vec::new();
+        for _ in 0..12 {
+            clients.push(stage.connect().await);
+        }
+        let rule = stage.rule("latency", json!("1h")).probability(0.5);
+        let fault = rule.inject().await;
+        for (number, client) in clients.iter_mut().enumerate() {
+            let request = format!("GET /r/{number} HTTP/1.1\r\n\r\n");
+            client.write_all(request.as_bytes()).await.unwrap();
+        }
+        let mut held = Vec::new();
+        for mut client in clients {
+            let answered = within(&mut client, ms(100)).await;
+            if answered.is_empty() {
+                held.push(client);
+            } else {
+                assert_eq!(answered, HELLO);
+            }
+        }
+        assert!((1..12).contains(&held.len()), "{} of 12", held.len());
+        // To nobody any more, though it is still there.
+        stage.change_for(fault, "latency", json!("1h"), 0.0).await;
+        for client in &mut held {
+            assert_eq!(read(client, HELLO.len()).await, HELLO, "{protocol:?}");
+        }
+        // And to everybody.
+        stage.change_for(fault, "latency", json!("1h"), 1.0).await;
+        for client in &mut held {
+            client.write_all(GET).await.unwrap();
+            silent(client, ms(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_can_be_neither_changed_nor_lifted() {
+    let stage = Stage::new(HELLO, Protocol::Http).await;
+    let fault = stage.inject("status", json!(503)).await;
+    stage.lift(fault).await;
+    stage.lift(fault).await;
+    let built = shaketable_faults::fault::find("hang").unwrap().build;
+    let hang = built(&json!(true)).unwrap();
+    assert!(!stage.proxy.change(fault, hang, 1.0, None).await.unwrap());
+    let mut client = stage.connect().await;
+    client.write_all(GET).await.unwrap();
+    assert_eq!(read(&mut client, HELLO.len()).await, HELLO);
 }
 
 #[tokio::test]

@@ -93,10 +93,17 @@ impl Stage {
 
     /// Changes what a fault does.
     pub(crate) async fn change(&self, fault: u32, kind: &str, value: Value) {
-        let known = self
-            .proxy
-            .change(fault, built(kind, &value), 1.0, None)
-            .await;
+        self.change_for(fault, kind, value, 1.0).await;
+    }
+
+    /// Changes what a fault does, and to what share.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`json!` reads best where it is used"
+    )]
+    pub(crate) async fn change_for(&self, fault: u32, kind: &str, value: Value, share: f64) {
+        let fault_now = built(kind, &value);
+        let known = self.proxy.change(fault, fault_now, share, None).await;
         assert!(known.unwrap());
     }
 

@@ -116,18 +116,18 @@ pub(super) async fn slow_accept_takes_a_new_connection_up_late() {
     for protocol in EVERY_PROTOCOL {
         let callee = Listener::answering(GET.len(), HELLO).await;
         let stage = Stage::before(callee.address, protocol).await;
-        stage.inject("slow_accept", json!("300ms")).await;
+        stage.inject("slow_accept", json!("600ms")).await;
         let began = Instant::now();
         let mut client = stage.connect().await;
         client.write_all(GET).await.unwrap();
         silent(&mut client, ms(150)).await;
         assert!(callee.heard().is_empty(), "the callee knows nothing of it");
         assert_eq!(read(&mut client, HELLO.len()).await, HELLO);
-        assert!(began.elapsed() >= ms(300), "{:?}", began.elapsed());
+        assert!(began.elapsed() >= ms(600), "{:?}", began.elapsed());
         let again = Instant::now();
         assert_eq!(ask(&mut client, GET, HELLO.len()).await, HELLO);
         assert!(
-            again.elapsed() < ms(250),
+            again.elapsed() < ms(550),
             "once taken up, it is served at once"
         );
     }

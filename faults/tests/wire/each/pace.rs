@@ -103,12 +103,12 @@ async fn the_tighter_of_two_bandwidths_counts() {
     for protocol in [Protocol::Http, Protocol::Tcp] {
         let answer = long_answer();
         let stage = Stage::new(answer, protocol).await;
-        let tight = stage.inject("bandwidth", json!("50KB")).await;
+        let tight = stage.inject("bandwidth", json!("25KB")).await;
         stage.inject("bandwidth", json!("10MB")).await;
-        assert!(all_at_once(&stage, 1, answer).await >= ms(380));
+        assert!(all_at_once(&stage, 1, answer).await >= ms(770));
         stage.lift(tight).await;
         assert!(
-            all_at_once(&stage, 1, answer).await < ms(380),
+            all_at_once(&stage, 1, answer).await < ms(770),
             "{protocol:?}"
         );
     }
