@@ -1,6 +1,9 @@
 //! Carries one exchange to the callee and back.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -42,17 +45,18 @@ impl Relay<'_> {
         let (mut from_client, mut to_client) = self.client.split();
         let (mut from_upstream, mut to_upstream) = socket.split();
         let (sent, gave_up) = (AtomicBool::new(false), AtomicBool::new(false));
+        let endless = AtomicBool::new(false);
         let edge = self.edge;
         let buffer = &mut self.buffer;
         let request = async {
             let way = Way::new(decision, Side::Up, true);
-            let gone = send(head, buffer, &mut from_client, &mut to_upstream, way, |n| {
+            let count = |n: usize| {
                 edge.went_up(n);
                 edge.log
                     .update(slot, |exchange| exchange.bytes_up += n as u64);
-            })
-            .await;
-            let gone = match gone {
+            };
+            let sockets = (&mut from_client, &mut to_upstream);
+            let gone = match send(head, buffer, sockets, way, count, &endless).await {
                 Ok(()) => {
                     sent.store(true, Ordering::Relaxed);
                     edge.passed.send_modify(|passed| *passed += 1);
@@ -90,30 +94,39 @@ impl Relay<'_> {
                 carrier.carry(&mut from_upstream, ahead, &mut nowhere).await
             }
         };
-        tokio::pin!(request, response);
-
+        let mut request = pin!(request);
         let has_left = || gave_up.load(Ordering::Relaxed);
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                outcome = &mut response => break outcome,
-                left = &mut request, if !has_left() => match left {
-                    Left::Broken(how) => break Outcome::Broken(how),
-                    Left::Gone(gone) => {
-                        gave_up.store(true, Ordering::Relaxed);
-                        edge.gave_up(slot);
-                        if gone == Gone::Reset {
-                            break Outcome::Caller;
+        let outcome = {
+            let mut response = pin!(response);
+            loop {
+                tokio::select! {
+                    biased;
+                    outcome = &mut response => break outcome,
+                    left = &mut request, if !has_left() => match left {
+                        Left::Broken(how) => break Outcome::Broken(how),
+                        Left::Gone(gone) => {
+                            gave_up.store(true, Ordering::Relaxed);
+                            edge.gave_up(slot);
+                            if gone == Gone::Reset {
+                                break Outcome::Caller;
+                            }
                         }
-                    }
-                },
+                    },
+                }
             }
         };
+        let early = outcome == Outcome::Complete && !sent.load(Ordering::Relaxed);
+        // Who waits to be asked for a body may send it after such an answer or not.
+        let known = !head.expects_continue && !endless.load(Ordering::Relaxed);
+        if early && known && !head.close && !has_left() {
+            edge.finish(slot, Ended::Answered);
+            return rest(request, &sent, &mut from_upstream, ahead).await;
+        }
         match outcome {
             Outcome::Complete | Outcome::Callee(_) if has_left() => Then::Close(Ended::Caller),
             Outcome::Complete if head.close => Then::Close(Ended::Answered),
-            // Answered before the request was through: the rest of it passes as it is.
-            Outcome::Complete if !sent.load(Ordering::Relaxed) => Then::Tunnel,
+            // Nobody can tell where the next request begins: all that comes passes as it is.
+            Outcome::Complete if early => Then::Tunnel,
             Outcome::Complete => Then::Next,
             Outcome::CompleteAndClose => Then::Close(Ended::Answered),
             Outcome::Switched | Outcome::Foreign => Then::Tunnel,
@@ -134,14 +147,39 @@ pub(super) enum Left {
     Broken(Break),
 }
 
-/// Sends a request on as it came. Given up in the middle, the buffer holds what has not gone.
+/// The answer came before the request was through: the rest of it still goes to the callee, and
+/// then the next one may come.
+async fn rest<R: AsyncRead + Unpin>(
+    mut request: Pin<&mut impl Future<Output = Left>>,
+    sent: &AtomicBool,
+    from_upstream: &mut R,
+    ahead: &mut BytesMut,
+) -> Then {
+    let through = poll_fn(|cx| match request.as_mut().poll(cx) {
+        Poll::Ready(left) => Poll::Ready(Some(left)),
+        Poll::Pending if sent.load(Ordering::Relaxed) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    tokio::select! {
+        biased;
+        left = through => match left {
+            None => Then::Next,
+            Some(Left::Gone(gone)) => Then::broken(gone.into(), Ended::Answered),
+            Some(Left::Broken(how)) => Then::broken(how, Ended::Fault),
+        },
+        gone = until_gone(from_upstream, ahead) => Then::broken(gone.into(), Ended::Callee),
+    }
+}
+
+/// Sends a request on as it came. Given up in the middle, the buffer holds what has not gone. A body
+/// that breaks the rules of its framing is `endless`: all that comes goes on.
 pub(super) async fn send<R, W>(
     head: &RequestHead,
     buffer: &mut BytesMut,
-    from: &mut R,
-    to: &mut W,
+    (from, to): (&mut R, &mut W),
     mut way: Way<'_>,
     count: impl Fn(usize) + Copy,
+    endless: &AtomicBool,
 ) -> Result<(), Left>
 where
     R: AsyncRead + Unpin,
@@ -149,12 +187,10 @@ where
 {
     let mut body = head.body.clone();
     let mut first = head.len;
-    // A body that breaks the rules of its framing has no end that we know: all that comes goes on.
-    let mut endless = false;
     if way.is_plain() {
         match body.advance(&buffer[head.len..]) {
             Ok(n) => first += n,
-            Err(_) => endless = true,
+            Err(_) => endless.store(true, Ordering::Relaxed),
         }
     }
     count(first);
@@ -164,7 +200,7 @@ where
         if buffer.is_empty() {
             fill(from, buffer).await.map_err(Left::Gone)?;
         }
-        let next = if endless {
+        let next = if endless.load(Ordering::Relaxed) {
             None
         } else {
             way.next(&mut body, buffer).ok()
@@ -172,7 +208,7 @@ where
         if let Some(next) = next {
             halted(way.write(to, buffer, next, count).await).await?;
         } else {
-            endless = true;
+            endless.store(true, Ordering::Relaxed);
             count(buffer.len());
             halted(write_front(to, buffer, buffer.len()).await).await?;
         }

@@ -168,7 +168,8 @@ pub(crate) fn passes(bytes: &[u8], pieces: &[u8]) {
         }
     };
     let way = Way::new(&decision, Side::Up, true);
-    let sent = at_once(send(&head, &mut ahead, &mut from, &mut to, way, |_| ()));
+    let (sockets, endless) = ((&mut from, &mut to), AtomicBool::new(false));
+    let sent = at_once(send(&head, &mut ahead, sockets, way, |_| (), &endless));
     let all = [&to[..], &ahead, from.rest].concat();
     assert_eq!(all, bytes, "a request: {sent:?}");
     if let (Ends::At(end), Ok(())) = (read(request, bytes, [bytes.len()].into_iter()), sent) {

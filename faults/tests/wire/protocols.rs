@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use shaketable_faults::Protocol;
+use shaketable_faults::observe::Ended;
 use tokio::io::AsyncWriteExt;
 
-use crate::callee::{Listener, parrot, speaker};
+use crate::callee::{Listener, parrot, serving, speaker};
 use crate::client::{End, ask, read, until_end};
 use crate::stage::{GET, HELLO, Stage, ms};
 
@@ -25,6 +26,37 @@ async fn http_after_a_silence_is_still_http() {
     stage.accepted(1).await;
     tokio::time::sleep(ms(300)).await;
     assert_eq!(ask(&mut client, GET, 12).await, b"HTTP/1.1 503");
+}
+
+#[tokio::test]
+async fn an_answer_before_its_request_was_through_does_not_end_the_reading() {
+    let address = serving(|mut stream| async move {
+        let head = b"POST /big HTTP/1.1\r\nContent-Length: 300000\r\n\r\n";
+        read(&mut stream, head.len() + 10).await;
+        stream.write_all(HELLO).await.unwrap();
+        read(&mut stream, 300_000 - 10).await;
+        read(&mut stream, GET.len()).await;
+        stream.write_all(HELLO).await.unwrap();
+        let _ = until_end(&mut stream).await;
+    })
+    .await;
+    let stage = Stage::before(address, Protocol::Http).await;
+    let rule = stage.rule("status", json!(503));
+    rule.which(json!({ "path": "/hit" })).inject().await;
+    let mut client = stage.connect().await;
+    client
+        .write_all(b"POST /big HTTP/1.1\r\nContent-Length: 300000\r\n\r\n")
+        .await
+        .unwrap();
+    client.write_all(&[b'x'; 10]).await.unwrap();
+    assert_eq!(read(&mut client, HELLO.len()).await, HELLO);
+    client.write_all(&vec![b'x'; 300_000 - 10]).await.unwrap();
+    assert_eq!(ask(&mut client, GET, HELLO.len()).await, HELLO);
+    let hit = b"GET /hit HTTP/1.1\r\n\r\n";
+    assert_eq!(ask(&mut client, hit, 12).await, b"HTTP/1.1 503");
+    let seen = stage.ended(3).await;
+    assert_eq!(seen.operations, ["POST /big", "GET /stock/A1", "GET /hit"]);
+    assert!(seen.exchanges.iter().all(|e| e.ended == Ended::Answered));
 }
 
 #[tokio::test]

@@ -145,6 +145,15 @@ fn conversations() -> Vec<(&'static str, Vec<Turn>)> {
             ],
         ),
         (
+            "an answer that turns a body down that was not asked for",
+            vec![
+                caller("PUT /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"),
+                callee("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"),
+                caller(GET),
+                callee(HELLO),
+            ],
+        ),
+        (
             "an answer to a caller that has closed its direction",
             vec![caller(GET), CallerCloses, callee(HELLO), CalleeCloses],
         ),
@@ -193,7 +202,7 @@ proptest! {
 
     #[test]
     fn in_any_segmentation_too(
-        which in 0..14_usize,
+        which in 0..15_usize,
         cuts in prop::collection::vec(1_usize..40, 1..20),
         protocol in prop::sample::select(EVERY_PROTOCOL.to_vec()),
     ) {
