@@ -213,11 +213,11 @@ impl Conn {
         }
     }
 
-    /// An exchange begins on it.
-    pub(crate) fn begin(&self, operation: &str, trace: Option<u128>, fault: Option<u32>) -> Slot {
+    /// An exchange begins on it; gives the place of its record.
+    pub(crate) fn begin(&self, operation: &str, trace: Option<u128>, fault: Option<u32>) -> usize {
         let at = self.edge.begin(self.number, operation, trace, fault);
         self.exchange.store(at, Ordering::Relaxed);
-        Some(at)
+        at
     }
 
     /// The record of its last exchange.

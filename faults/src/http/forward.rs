@@ -127,13 +127,20 @@ impl Relay<'_> {
             Outcome::Complete if head.close => Then::Close(Ended::Answered),
             // Nobody can tell where the next request begins: all that comes passes as it is.
             Outcome::Complete if early => Then::Tunnel,
-            Outcome::Complete => Then::Next,
-            Outcome::CompleteAndClose => Then::Close(Ended::Answered),
-            Outcome::Switched | Outcome::Foreign => Then::Tunnel,
-            Outcome::Broken(how) => Then::broken(how, Ended::Fault),
-            Outcome::Caller => Then::Reset(Ended::Caller),
-            Outcome::Callee(Gone::Closed) => Then::Close(Ended::Callee),
-            Outcome::Callee(Gone::Reset) => Then::Reset(Ended::Callee),
+            outcome => outcome.into(),
+        }
+    }
+}
+
+impl From<Outcome> for Then {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Complete => Self::Next,
+            Outcome::CompleteAndClose => Self::Close(Ended::Answered),
+            Outcome::Switched | Outcome::Foreign => Self::Tunnel,
+            Outcome::Broken(how) => Self::broken(how, Ended::Fault),
+            Outcome::Caller => Self::Reset(Ended::Caller),
+            Outcome::Callee(gone) => Self::broken(gone.into(), Ended::Callee),
         }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) async fn serve(conn: &Conn, client: &mut Socket, begun: Option<Box<Be
             }
             Then::Tunnel => return relay.tunnel(None).await,
             Then::Foreign => {
-                let slot = conn.begin("connection", None, None);
+                let slot = Some(conn.begin("connection", None, None));
                 let ended = relay.tunnel(slot).await;
                 conn.edge.finish(slot, ended);
                 return ended;
@@ -150,11 +150,11 @@ impl Relay<'_> {
             (0, None)
         };
         let decision = self.edge.decide(&candidates, body.as_deref(), key);
-        let slot = self.conn.begin(
+        let slot = Some(self.conn.begin(
             &operation(&head.method, &head.target),
             head.trace,
             decision.fault().or_else(|| self.conn.treatment().1),
-        );
+        ));
         let dark = self.conn.until_dark(true);
         let carried = async {
             if decision.treatment().is_some() {

@@ -74,7 +74,7 @@ impl Guest {
             _ => "CONNECT".to_owned(),
         };
         let fault = shuts.map(|rule| rule.number);
-        let slot = conn.begin(&asked, None, fault);
+        let slot = Some(conn.begin(&asked, None, fault));
         let body = format!("{} cannot be reached: connection refused\n", edge.name);
         let status = 502;
         edge.log

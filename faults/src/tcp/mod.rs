@@ -28,7 +28,7 @@ pub(crate) async fn serve(
     let edge = &conn.edge;
     conn.becomes_bytes(begun.as_ref().map_or(&[], |begun| &begun.first));
     let (treatment, fault) = conn.treatment();
-    let slot = conn.begin("connection", None, fault);
+    let slot = Some(conn.begin("connection", None, fault));
     let mut withheld = Ok(());
     if treatment.is_some() {
         let first = &mut begun.get_or_insert_default().first;

@@ -37,7 +37,7 @@ pub(crate) async fn meet(
 /// Gives no answer until the fault ends, which does not bring back what was lost.
 async fn stall(conn: &Conn, client: &mut Socket, first: &mut BytesMut) -> Ended {
     let edge = &conn.edge;
-    let slot = conn.begin("TLS handshake", None, conn.treatment().1);
+    let slot = Some(conn.begin("TLS handshake", None, conn.treatment().1));
     let ended = tokio::select! {
         gone = swallow(client, first) => {
             if gone == Gone::Reset {

@@ -97,10 +97,6 @@ impl Stage {
     }
 
     /// Changes what a fault does, and to what share.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "`json!` reads best where it is used"
-    )]
     pub(crate) async fn change_for(&self, fault: u32, kind: &str, value: Value, share: f64) {
         let fault_now = built(kind, &value);
         let known = self.proxy.change(fault, fault_now, share, None).await;

@@ -17,10 +17,6 @@ use crate::stage::{ANYWHERE, PATIENCE, ms, part};
 const TASK: &str = "SHAKETABLE_WIRE_TASK";
 
 /// Does nothing as a test: it is what the process runs that the others start.
-#[expect(
-    clippy::print_stdout,
-    reason = "that is how it speaks to who started it"
-)]
 #[tokio::test]
 async fn a_proxy_by_itself() {
     let Ok(task) = std::env::var(TASK) else {
