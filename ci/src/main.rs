@@ -4,6 +4,7 @@
 // It reads `/proc` and keeps to what Linux guarantees of processes.
 #[cfg(target_os = "linux")]
 mod bench;
+mod clients;
 mod deny;
 mod format;
 mod schemas;
@@ -57,6 +58,8 @@ enum Install {
 enum Step {
     /// All tests of the workspace
     Test,
+    /// Toxiproxy's own clients against our server
+    Clients,
     /// The form of the source
     Fmt,
     /// Clippy, every warning an error
@@ -72,8 +75,9 @@ enum Step {
 }
 
 /// The steps of the whole gate, the most telling first.
-const GATE: [Step; 6] = [
+const GATE: [Step; 7] = [
     Step::Test,
+    Step::Clients,
     Step::Fmt,
     Step::Clippy,
     Step::Docs,
@@ -103,10 +107,7 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Bench(Bench::Proxy(options)) => Ok(bench::run(&options)?),
             #[cfg(target_os = "linux")]
-            Self::Install(Install::Peers) => {
-                bench::install_peers();
-                Ok(())
-            }
+            Self::Install(Install::Peers) => Ok(bench::install_peers()?),
         }
     }
 }
@@ -117,6 +118,7 @@ impl Step {
         match self {
             // The README's own command.
             Self::Test => cargo(&["test", "--workspace"], &[]),
+            Self::Clients => clients::check(),
             Self::Fmt => format::check(),
             Self::Clippy => cargo(
                 &[

@@ -282,6 +282,9 @@ impl Proxy {
     /// Puts a fault in force; gives its number on this edge and the moment from which it holds.
     pub async fn inject(&self, rule: Rule) -> io::Result<(u32, Nanos)> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let of_port = rule.fault.level() == fault::Level::Door;
+        // Whatever is hit is hit after this.
+        let before = self.control.edge.clock.now();
         let active = self.control.edge.activate(number, rule);
         self.control.settle().await?;
         if !active.rule.schedule.is_steady()
@@ -290,7 +293,13 @@ impl Proxy {
             // It can only fail when the threads have ended, which the settling has told.
             let _ = line.send(Command::Follow(Arc::downgrade(&self.control), active));
         }
-        Ok((number, self.control.edge.clock.now()))
+        // A port changes when the threads have seen to it.
+        let from = if of_port {
+            self.control.edge.clock.now()
+        } else {
+            before
+        };
+        Ok((number, from))
     }
 
     /// Changes what a fault does, to what share, and where it redirects to. Nobody draws anew: of
@@ -311,9 +320,13 @@ impl Proxy {
 
     /// Takes a fault away and releases what it held; gives the moment from which it is gone.
     pub async fn lift(&self, number: u32) -> io::Result<Nanos> {
-        self.control.edge.lift(number);
+        let edge = &self.control.edge;
+        let of_port = edge.door() != fault::Door::Open;
+        edge.lift(number);
+        // Nothing is hit after this.
+        let gone = edge.clock.now();
         self.control.settle().await?;
-        Ok(self.control.edge.clock.now())
+        Ok(if of_port { edge.clock.now() } else { gone })
     }
 
     /// Resets every connection that is open now.

@@ -17,6 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HumanDuration(pub Duration);
 
+/// A hundred years: behind any moment, so much later is still a moment.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// Something per time: `100/s`, `30/m`, `0.1/s`. Held as events per second.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Rate(pub f64);
@@ -129,8 +132,10 @@ impl FromStr for HumanDuration {
             rest = more;
         }
         Duration::try_from_secs_f64(total)
+            .ok()
+            .filter(|time| *time <= LONGEST)
             .map(HumanDuration)
-            .map_err(|_| format!("`{text}` is longer than can be counted"))
+            .ok_or_else(|| format!("`{text}` is longer than can be counted"))
     }
 }
 
@@ -332,7 +337,17 @@ mod tests {
         assert_eq!(duration("250ms"), Duration::from_millis(250));
         assert_eq!(duration("1m30s"), Duration::from_secs(90));
         assert_eq!(duration("1.5s"), Duration::from_millis(1500));
-        for wrong in ["", "3", "s", "3 parsecs", "-3s", "3s4", "..s", "9e99h"] {
+        for wrong in [
+            "",
+            "3",
+            "s",
+            "3 parsecs",
+            "-3s",
+            "3s4",
+            "..s",
+            "9e99h",
+            "900000h",
+        ] {
             assert!(wrong.parse::<HumanDuration>().is_err(), "{wrong}");
         }
     }

@@ -21,6 +21,9 @@ pub(crate) enum BenchError {
         /// What it said last.
         why: String,
     },
+    /// Something was not to be had.
+    #[error("install all: {0}")]
+    Install(String),
     /// The numbers cannot be trusted.
     #[error("measure: {0}")]
     Measure(String),

@@ -2,7 +2,7 @@
 
 use super::alternate::{Contestant, Measured, label};
 use super::ratio::Spread;
-use super::rows::{About, Target};
+use super::rows::Target;
 
 /// A target and what became of it.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct Judged {
     pub(crate) measured: Option<Spread>,
     /// Whether that is enough; `None` where it was not measured.
     pub(crate) met: Option<bool>,
+    /// Whether others disturbed some of the measurements behind it.
+    pub(crate) disturbed: bool,
 }
 
 /// Ours in proportion to another, by a metric, round by round.
@@ -47,7 +49,7 @@ pub(crate) fn judge(measured: &Measured) -> Vec<Judged> {
                         contestant.peer == super::ours::NAME && contestant.job == *job
                     });
                     let spread = ours.and_then(|ours| Spread::of(ours.values(target.metric)));
-                    verdict(about, target, &name, spread)
+                    verdict(measured, target, &name, spread)
                 }));
             }
         }
@@ -67,16 +69,18 @@ fn compared(measured: &Measured, target: &Target, peer: &str) -> Judged {
             .find(|contestant| contestant.peer == super::ours::NAME)?;
         ratio(ours, other, target.metric)
     });
-    verdict(&measured.about, target, &format!("ours / {peer}"), spread)
+    verdict(measured, target, &format!("ours / {peer}"), spread)
 }
 
-fn verdict(about: &About, target: &Target, whose: &str, measured: Option<Spread>) -> Judged {
+fn verdict(row: &Measured, target: &Target, whose: &str, measured: Option<Spread>) -> Judged {
+    let about = &row.about;
     let metric = about.metrics[target.metric].name;
     Judged {
         what: format!("{}: {metric}, {whose}", about.name),
         asked: target.bound.to_string(),
         measured,
         met: measured.map(|spread| target.bound.met(spread.median)),
+        disturbed: row.calm.disturbed > 0,
     }
 }
 
@@ -88,7 +92,7 @@ mod tests {
     use super::super::calm::Calm;
     use super::super::job::Job;
     use super::super::ratio::Bound;
-    use super::super::rows::Metric;
+    use super::super::rows::{About, Metric};
     use super::*;
 
     fn contestant(peer: &str, values: &[f64]) -> Contestant {
@@ -124,6 +128,7 @@ mod tests {
                 jobs: &[Job::Bytes],
                 metrics: METRICS,
                 targets: TARGETS,
+                wants_calm: true,
             },
             contestants,
             left_out: Vec::new(),

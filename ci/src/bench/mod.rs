@@ -123,17 +123,22 @@ impl Bench {
     }
 }
 
-/// Installs what is measured beside ours; what cannot be had is told.
-pub(crate) fn install_peers() {
-    for problem in install::peers() {
-        tell(&problem);
+/// Installs what is measured beside ours, as far as it is to be had.
+pub(crate) fn install_peers() -> Result<(), BenchError> {
+    let problems = install::peers();
+    if problems.is_empty() {
+        return Ok(());
     }
+    Err(BenchError::Install(problems.join("; ")))
 }
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     check_names(&options.only)?;
-    install_peers();
+    // Who is not there is left out.
+    if let Err(missing) = install_peers() {
+        tell(&format!("failed to {missing}"));
+    }
     let (ours, version) = match &options.ours {
         Some(program) => (program.clone(), program.display().to_string()),
         None => (ours::build()?, ours::version()),

@@ -1,6 +1,6 @@
 //! How our own proxy is built and started: the one place that knows its command line.
 //!
-//! It is the example `pass` of the data plane, a process with one proxy.
+//! It is what users start, `shaketable proxy`; faults are put into it through its API.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::error::{BenchError, Doing};
 use super::job::{Job, LATENCY, MISSED_RULES};
 use super::peers::{Peer, Running};
 use super::process::Process;
-use super::{Bench, ports};
+use super::{Bench, control, ports};
 use crate::steps;
 
 /// In tables.
@@ -18,19 +18,12 @@ pub(crate) const NAME: &str = "ours";
 
 /// Builds it with optimisation and gives where it is.
 pub(crate) fn build() -> Result<PathBuf, BenchError> {
-    let args = [
-        "build",
-        "--release",
-        "--package",
-        "shaketable-faults",
-        "--example",
-        "pass",
-    ];
+    let args = ["build", "--release", "--package", "shaketable-cli"];
     steps::cargo(&args, &[]).doing("build the proxy")?;
     // This program lies in `TARGET/PROFILE/`.
     let this = std::env::current_exe().doing("find the target directory")?;
     let target = this.ancestors().nth(2).unwrap_or(Path::new("target"));
-    Ok(target.join("release/examples/pass"))
+    Ok(target.join("release/shaketable"))
 }
 
 /// The state of the source that [`build`] builds.
@@ -62,21 +55,28 @@ impl Ours {
     }
 }
 
-fn arguments(job: Job, listen: SocketAddr, upstream: SocketAddr) -> Vec<String> {
-    let protocol = if job.is_http() { "http" } else { "tcp" };
-    let mut args: Vec<String> = ["--protocol", protocol].map(str::to_owned).to_vec();
-    let mut add = |flag: &str, value: String| args.extend([flag.to_owned(), value]);
-    add("--listen", listen.to_string());
-    add("--upstream", upstream.to_string());
+/// The toxics that make it do a job, as JSON.
+fn toxics(job: Job) -> Vec<String> {
     match job {
-        Job::Bytes | Job::Bulk | Job::Held | Job::Http => {}
-        Job::HttpMissed => add("--missing", MISSED_RULES.to_string()),
+        Job::Bytes | Job::Bulk | Job::Held | Job::Http => Vec::new(),
+        Job::HttpMissed => (0..MISSED_RULES)
+            .map(|number| {
+                format!(
+                    r#"{{"name":"missed {number}","type":"latency","attributes":{{"latency":1000}},"where":{{"path":"/never/*"}}}}"#
+                )
+            })
+            .collect(),
         Job::LateBytes | Job::LateHttp => {
-            add("--fault", format!("latency={}ms", LATENCY.as_millis()));
+            let latency = LATENCY.as_millis();
+            vec![format!(
+                r#"{{"type":"latency","attributes":{{"latency":{latency}}}}}"#
+            )]
         }
-        Job::Limited(rate) => add("--fault", format!("bandwidth={}kB", rate / 1000)),
+        Job::Limited(rate) => vec![format!(
+            r#"{{"type":"bandwidth","attributes":{{"rate":{}}}}}"#,
+            rate / 1000
+        )],
     }
-    args
 }
 
 impl Peer for Ours {
@@ -93,12 +93,38 @@ impl Peer for Ours {
     }
 
     fn start(&self, bench: &Bench, job: Job, upstream: SocketAddr) -> Result<Running, BenchError> {
-        let address = ports::free()?;
-        let args = arguments(job, address, upstream);
-        let process = Process::start(self.name, &bench.dir, &self.program, args)?;
+        let (api, address) = (ports::free()?, ports::free()?);
+        let protocol = if job.is_http() { "http" } else { "tcp" };
+        let args = [
+            "proxy".to_owned(),
+            format!("--port={}", api.port()),
+            format!("--listen={address}"),
+            format!("--upstream={upstream}"),
+            format!("--protocol={protocol}"),
+            "--name=edge".to_owned(),
+        ];
+        let process =
+            Process::start(self.name, &bench.dir, &self.program, args)?.says("http://")?;
+        for toxic in toxics(job) {
+            control::post(api, "/proxies/edge/toxics", &toxic)?;
+        }
         Ok(Running {
             address,
-            process: Some(process.says("listens on")?),
+            process: Some(process.ready(address)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_hit_is_said_so_often_under_different_names() {
+        let mut missed = toxics(Job::HttpMissed);
+        missed.dedup();
+        assert_eq!(missed.len(), MISSED_RULES);
+        assert!(missed[19].contains(r#""name":"missed 19""#));
+        assert!(toxics(Job::Http).is_empty());
     }
 }

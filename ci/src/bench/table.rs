@@ -48,6 +48,9 @@ pub(crate) fn row(measured: &Measured) -> String {
     for out in &measured.left_out {
         let _ = writeln!(text, "{} is left out: failed to {}", out.name, out.why);
     }
+    if !about.wants_calm {
+        return text;
+    }
     let calm = measured.calm;
     let _ = write!(text, "{}", calm.others());
     if calm.repeated > 0 {
@@ -77,7 +80,9 @@ pub(crate) fn targets(judged: &[Judged]) -> String {
     ];
     for target in judged {
         let verdict = match target.met {
+            Some(true) if target.disturbed => "met, but disturbed",
             Some(true) => "met",
+            Some(false) if target.disturbed => "MISSED, but disturbed",
             Some(false) => "MISSED",
             None => "not measured",
         };

@@ -1,5 +1,6 @@
 //! Carries the callee's answer back to the caller: held back, cut off, changed or untouched.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -53,6 +54,8 @@ pub(super) struct Carrier<'a> {
     pub(super) decision: &'a Decision,
     /// Whether the caller is to learn of it: not when another answer comes in its place.
     pub(super) shown: bool,
+    /// Set when the caller has closed its direction.
+    pub(super) left: &'a AtomicBool,
 }
 
 impl Carrier<'_> {
@@ -98,7 +101,8 @@ impl Carrier<'_> {
                     .log
                     .update(self.slot, |exchange| exchange.status = Some(head.status));
             }
-            let mut way = Way::new(self.decision, Side::Down, self.shown);
+            let way = Way::new(self.decision, Side::Down, self.shown);
+            let mut way = way.watching(self.left);
             let changes = treatment.map_or(&[][..], |t| &t.rewrites);
             let changed = if interim || changes.is_empty() {
                 Rewritten::Not

@@ -41,7 +41,7 @@ impl Relay<'_> {
             .update(slot, |exchange| exchange.executed = true);
         let (mut from_client, mut to_client) = self.client.split();
         let (mut from_upstream, mut to_upstream) = socket.split();
-        let sent = AtomicBool::new(false);
+        let (sent, gave_up) = (AtomicBool::new(false), AtomicBool::new(false));
         let edge = self.edge;
         let buffer = &mut self.buffer;
         let request = async {
@@ -78,6 +78,7 @@ impl Relay<'_> {
             upgrade: head.upgrade,
             decision,
             shown,
+            left: &gave_up,
         };
         let mut nowhere = tokio::io::sink();
         let response = async {
@@ -91,15 +92,15 @@ impl Relay<'_> {
         };
         tokio::pin!(request, response);
 
-        let mut gave_up = false;
+        let has_left = || gave_up.load(Ordering::Relaxed);
         let outcome = loop {
             tokio::select! {
                 biased;
                 outcome = &mut response => break outcome,
-                left = &mut request, if !gave_up => match left {
+                left = &mut request, if !has_left() => match left {
                     Left::Broken(how) => break Outcome::Broken(how),
                     Left::Gone(gone) => {
-                        gave_up = true;
+                        gave_up.store(true, Ordering::Relaxed);
                         edge.gave_up(slot);
                         if gone == Gone::Reset {
                             break Outcome::Caller;
@@ -109,7 +110,7 @@ impl Relay<'_> {
             }
         };
         match outcome {
-            Outcome::Complete | Outcome::Callee(_) if gave_up => Then::Close(Ended::Caller),
+            Outcome::Complete | Outcome::Callee(_) if has_left() => Then::Close(Ended::Caller),
             Outcome::Complete if head.close => Then::Close(Ended::Answered),
             // Answered before the request was through: the rest of it passes as it is.
             Outcome::Complete if !sent.load(Ordering::Relaxed) => Then::Tunnel,

@@ -1,6 +1,7 @@
 //! Writes one direction of an exchange with the limits that a fault sets: paced, sliced, corrupted,
 //! cut off.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
@@ -29,6 +30,8 @@ pub(super) struct Way<'a> {
     side: Side,
     /// `None`: the bytes pass as they are.
     limits: Option<Box<Limits>>,
+    /// Set when the caller has closed its direction, where that is looked out for.
+    left: Option<&'a AtomicBool>,
 }
 
 struct Limits {
@@ -63,7 +66,14 @@ impl<'a> Way<'a> {
             decision,
             side,
             limits,
+            left: None,
         }
+    }
+
+    /// Looks out for a caller that leaves: it does not wait for what never comes.
+    pub(super) fn watching(mut self, left: &'a AtomicBool) -> Self {
+        self.left = Some(left);
+        self
     }
 
     /// Whether bytes pass as they are.
@@ -113,10 +123,10 @@ impl<'a> Way<'a> {
                     limits.pace.sent(flow, n, now);
                 }
                 Next::Wait(until) => self.decision.pause(until).await,
-                Next::Stopped(then) => return Err(stop(self.decision, self.side, then).await),
+                Next::Stopped(then) => return Err(self.stop(then).await),
             }
             if let Some(then) = limits.pace.stopped(flow) {
-                return Err(stop(self.decision, self.side, then).await);
+                return Err(self.stop(then).await);
             }
         }
         Ok(())
@@ -132,9 +142,32 @@ impl<'a> Way<'a> {
             Some(Stop { after: 0, then }) => match then {
                 Then::Pause(_) => Ok(()),
                 Then::Silence if !has_body => Ok(()),
-                then => Err(stop(self.decision, self.side, then).await),
+                then => Err(self.stop(then).await),
             },
             _ => Ok(()),
+        }
+    }
+
+    /// What a limit means for the connection.
+    async fn stop(&self, then: Then) -> Halt {
+        match then {
+            Then::Break(how) => Halt::Broken(how),
+            // An answer that ends too early ends its connection.
+            Then::HalfClose => Halt::Broken(Break::Close),
+            // The rest is lost: when the fault ends, so does the connection.
+            Then::Silence | Then::Pause(_) => {
+                let silent = |stop: &Stop| stop.then == Then::Silence;
+                let left = || self.left.is_some_and(|left| left.load(Ordering::Relaxed));
+                let over = |now: &Flow| left() || !now.stop.as_ref().is_some_and(silent);
+                self.decision
+                    .until(None, |now| over(now.flow(self.side)))
+                    .await;
+                if left() {
+                    Halt::NoTaker
+                } else {
+                    Halt::Broken(Break::Reset)
+                }
+            }
         }
     }
 }
@@ -155,23 +188,4 @@ pub(super) async fn write_front<W: AsyncWrite + Unpin>(
         }
     }
     to.flush().await.map_err(|_| Halt::NoTaker)
-}
-
-/// What a limit means for the connection.
-async fn stop(decision: &Decision, side: Side, then: Then) -> Halt {
-    match then {
-        Then::Break(how) => Halt::Broken(how),
-        // An answer that ends too early ends its connection.
-        Then::HalfClose => Halt::Broken(Break::Close),
-        // The rest is lost: when the fault ends, so does the connection.
-        Then::Silence | Then::Pause(_) => {
-            let silent = |stop: &Stop| stop.then == Then::Silence;
-            decision
-                .until(None, |now| {
-                    !now.flow(side).stop.as_ref().is_some_and(silent)
-                })
-                .await;
-            Halt::Broken(Break::Reset)
-        }
-    }
 }

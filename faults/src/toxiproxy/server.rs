@@ -145,9 +145,9 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Connections to the API that are served at once.
-const CONNECTIONS_MAX: usize = 256;
-/// How long a request's head may take to come.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(15);
+const CONNECTIONS_MAX: usize = 1024;
+/// How long a request's head may take to come, behind the one before, too (Toxiproxy's).
+const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long a request may take to be carried out (Toxiproxy's).
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(25);
 /// How long requests that are under way may take to end when the server does.

@@ -149,3 +149,19 @@ async fn they_are_fixed() {
     let (status, error) = api.patch(path, &other).await.error();
     assert!(status == 400 && error.contains("add it anew"), "{error}");
 }
+
+#[tokio::test]
+async fn a_proxy_gives_its_port_back_though_a_toxic_has_a_schedule() {
+    let (api, listen) = stage().await;
+    let wave = json!({ "schedule": { "wave": { "on": "1h", "off": "1h" } } });
+    api.toxic(failing(&wave)).await;
+    for _ in 0..3 {
+        api.patch("/proxies/p", &json!({ "enabled": false })).await;
+        let again = api.patch("/proxies/p", &json!({ "enabled": true })).await;
+        assert_eq!(again.json()["enabled"], true, "{again:?}");
+        assert_eq!(status(listen, "/").await, 500);
+    }
+    api.delete("/proxies/p").await;
+    let proxy = json!({ "name": "q", "listen": listen, "upstream": "a:1" });
+    assert_eq!(api.create(proxy).await, listen);
+}

@@ -85,10 +85,10 @@ async fn bandwidth_is_units_of_1000_bytes_a_second_for_each_connection() {
         );
         began.elapsed()
     };
-    let (a, b) = tokio::join!(download(), download());
-    for took in [a, b] {
+    let (a, b, c, d) = tokio::join!(download(), download(), download(), download());
+    for took in [a, b, c, d] {
         assert!(took >= ms(450), "{took:?}");
-        assert!(took < ms(950), "one does not slow the other down: {took:?}");
+        assert!(took < ms(1500), "together they would take 2 s: {took:?}");
     }
 }
 
@@ -109,16 +109,18 @@ async fn bandwidth_of_nothing_lets_nothing_pass_and_loses_nothing() {
 #[tokio::test]
 async fn slow_close_tells_the_end_late_and_only_the_end() {
     let (api, listen) = before(says(5).await).await;
-    api.toxic(toxic("slow_close", "downstream", &json!({ "delay": 400 })))
+    api.toxic(toxic("slow_close", "downstream", &json!({ "delay": 1000 })))
         .await;
     let mut client = connect(listen).await;
     let began = Instant::now();
     client.write_all(b"x").await.unwrap();
     read(&mut client, 5).await;
-    let data = began.elapsed();
+    assert!(
+        is_silent(&mut client).await,
+        "the data is there, the end is not"
+    );
     assert!(read_to_end(&mut client).await.unwrap().is_empty());
-    let end = began.elapsed();
-    assert!(data < ms(350) && end >= ms(400), "{data:?} {end:?}");
+    assert!(began.elapsed() >= ms(1000), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

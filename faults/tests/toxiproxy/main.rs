@@ -10,6 +10,7 @@
 mod asked_for;
 mod conditions;
 mod effects;
+mod effects_on_http;
 mod general;
 mod leases;
 mod limits;

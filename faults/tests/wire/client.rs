@@ -1,5 +1,6 @@
 //! A raw client: what comes over the wire, and how it ends.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -74,6 +75,18 @@ pub(crate) async fn ask_to_end(stream: &mut TcpStream, request: &[u8]) -> (Vec<u
     until_end(stream).await
 }
 
+/// Connects, asks, and gives what comes to the end. A reset can be quicker than the connecting, and
+/// than the asking.
+pub(crate) async fn connect_and_ask(address: SocketAddr, request: &[u8]) -> (Vec<u8>, End) {
+    let Ok(mut stream) = TcpStream::connect(address).await else {
+        return (Vec::new(), End::Rst);
+    };
+    match stream.write_all(request).await {
+        Ok(()) => until_end(&mut stream).await,
+        Err(_) => (Vec::new(), End::Rst),
+    }
+}
+
 /// Reads an answer whose end is told by its `content-length`; gives head and body.
 pub(crate) async fn answer(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let mut head = Vec::new();
@@ -106,4 +119,12 @@ pub(crate) fn reset(stream: TcpStream) {
         .set_linger(Some(Duration::ZERO))
         .unwrap();
     drop(stream);
+}
+
+/// What comes within a moment, whether it ends or not.
+pub(crate) async fn within_or_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    let reading = async { while matches!(stream.read_buf(&mut buffer).await, Ok(n) if n > 0) {} };
+    let _ = tokio::time::timeout(Duration::from_millis(20), reading).await;
+    buffer
 }

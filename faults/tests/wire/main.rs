@@ -11,6 +11,8 @@ mod callee;
 mod client;
 mod control;
 mod each;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod protocols;
 mod select;
 mod stage;

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::callee::callee;
-use super::client::{End, until_end};
+use super::client::{End, connect_and_ask, until_end};
 
 /// Nothing in these tests takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -108,16 +108,7 @@ impl Stage {
 
     /// Connects, asks, and gives what comes to the end. A reset can be quicker than the connecting.
     pub(crate) async fn connect_and_ask(&self, request: &[u8]) -> (Vec<u8>, End) {
-        match TcpStream::connect(self.proxy.address()).await {
-            Ok(mut stream) => {
-                let _ = stream.write_all(request).await;
-                until_end(&mut stream).await
-            }
-            Err(error) => {
-                assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
-                (Vec::new(), End::Rst)
-            }
-        }
+        connect_and_ask(self.proxy.address(), request).await
     }
 
     /// As [`Self::connect_and_ask`], with the end of the caller's direction behind the request.

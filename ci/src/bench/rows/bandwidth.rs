@@ -41,6 +41,7 @@ pub(super) const ABOUT: About = About {
         share("of 100 MB/s"),
     ],
     targets: &[exact(0), exact(1), exact(2), exact(3)],
+    wants_calm: true,
 };
 
 struct Bandwidth {

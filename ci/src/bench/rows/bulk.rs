@@ -42,6 +42,7 @@ pub(super) const FOUR: About = About {
     jobs: &[Job::Bulk],
     metrics: &METRICS,
     targets: &TARGETS,
+    wants_calm: true,
 };
 
 pub(super) const ONE: About = About {
@@ -50,6 +51,7 @@ pub(super) const ONE: About = About {
     jobs: &[Job::Bulk],
     metrics: &METRICS,
     targets: &TARGETS,
+    wants_calm: true,
 };
 
 /// Windows grow and buffers are made before anything is counted.

@@ -39,6 +39,7 @@ pub(super) const ABOUT: About = About {
         },
     ],
     targets: &[],
+    wants_calm: true,
 };
 
 const CONNECTIONS: usize = 64;

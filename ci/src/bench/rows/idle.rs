@@ -28,6 +28,7 @@ pub(super) const ABOUT: About = About {
         against: None,
         bound: Bound::AtMost(3.0),
     }],
+    wants_calm: false,
 };
 
 /// How long an answer may take.

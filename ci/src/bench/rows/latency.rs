@@ -58,6 +58,7 @@ pub(super) const LOW: About = About {
     jobs: &JOBS,
     metrics: &METRICS,
     targets: &TARGETS,
+    wants_calm: true,
 };
 
 pub(super) const BUSY: About = About {
@@ -67,6 +68,7 @@ pub(super) const BUSY: About = About {
     jobs: &JOBS,
     metrics: &METRICS,
     targets: &TARGETS,
+    wants_calm: true,
 };
 
 /// How messages are sent.

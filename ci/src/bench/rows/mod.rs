@@ -49,6 +49,8 @@ pub(crate) struct About {
     pub(crate) metrics: &'static [Metric],
     /// What is asked of ours.
     pub(crate) targets: &'static [Target],
+    /// Whether others who use the processors falsify it.
+    pub(crate) wants_calm: bool,
 }
 
 /// One proxy, ready to be measured again and again.

@@ -52,6 +52,7 @@ pub(super) const KEEP_ALIVE: About = About {
         against("haproxy", CPU, Bound::AtMost(1.05)),
         against("toxiproxy", PER_SECOND, Bound::AtLeast(1.35)),
     ],
+    wants_calm: true,
 };
 
 pub(super) const NEW_CONNECTIONS: About = About {
@@ -63,6 +64,7 @@ pub(super) const NEW_CONNECTIONS: About = About {
         against("haproxy", PER_SECOND, Bound::AtLeast(0.92)),
         against("toxiproxy", PER_SECOND, Bound::AtLeast(3.5)),
     ],
+    wants_calm: true,
 };
 
 pub(super) const HTTP: About = About {
@@ -75,6 +77,7 @@ pub(super) const HTTP: About = About {
         against("envoy", PER_SECOND, Bound::AtLeast(1.8)),
         against("toxiproxy", PER_SECOND, Bound::AtLeast(1.2)),
     ],
+    wants_calm: true,
 };
 
 /// nginx, and whether each request has a connection of its own.

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::classic::{Toxic, above_zero, micros, millis};
 use crate::fault::flow::{Delay, Flow, Loss, Rate, SharedLine, Slice, Spread};
 
+/// A larger piece is never cut: nothing is read at once that is as large.
+const PIECE_MAX: u64 = 1 << 40;
+
 /// Every piece comes late, counted from when it was received.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -79,7 +82,7 @@ impl Toxic for Slicer {
     const NAME: &'static str = "slicer";
 
     fn flow(&self, flow: &mut Flow) {
-        let size = above_zero(self.average_size);
+        let size = above_zero(self.average_size).min(PIECE_MAX);
         if size > 0 {
             flow.slice = Some(Slice {
                 size,

@@ -7,6 +7,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[cfg(feature = "toxiproxy")]
+mod backend;
 mod between;
 mod callers;
 mod commands;

@@ -49,8 +49,8 @@ mod built {
     /// What the thread knows.
     struct Server {
         client: Client,
-        /// Our proxies there by their edge, each with the toxics of every fault by its number.
-        ours: BTreeMap<String, (Proxy, BTreeMap<u32, Vec<Toxic>>)>,
+        /// Our proxies there by their edge, each with the toxics of every fault by its key.
+        ours: BTreeMap<String, (Proxy, BTreeMap<usize, Vec<Toxic>>)>,
     }
 
     impl Backend {
@@ -151,19 +151,19 @@ mod built {
         pub(crate) async fn inject(
             &self,
             edge: &str,
-            number: u32,
+            key: usize,
             toxics: Vec<Toxic>,
         ) -> Result<(), BackendError> {
             self.change(edge, move |faults| {
-                faults.insert(number, toxics);
+                faults.insert(key, toxics);
             })
             .await
         }
 
         /// Takes the toxics of a fault away.
-        pub(crate) async fn lift(&self, edge: &str, number: u32) -> Result<(), BackendError> {
+        pub(crate) async fn lift(&self, edge: &str, key: usize) -> Result<(), BackendError> {
             self.change(edge, move |faults| {
-                faults.remove(&number);
+                faults.remove(&key);
             })
             .await
         }
@@ -171,7 +171,7 @@ mod built {
         async fn change(
             &self,
             edge: &str,
-            change: impl FnOnce(&mut BTreeMap<u32, Vec<Toxic>>) + Send + 'static,
+            change: impl FnOnce(&mut BTreeMap<usize, Vec<Toxic>>) + Send + 'static,
         ) -> Result<(), BackendError> {
             let edge = edge.to_owned();
             self.ask(move |server| {
@@ -276,14 +276,14 @@ mod left_out {
         pub(crate) async fn inject(
             &self,
             _: &str,
-            _: u32,
+            _: usize,
             _: Vec<Toxic>,
         ) -> Result<(), BackendError> {
             match *self {}
         }
 
         #[expect(clippy::unused_async, reason = "as where the client is built")]
-        pub(crate) async fn lift(&self, _: &str, _: u32) -> Result<(), BackendError> {
+        pub(crate) async fn lift(&self, _: &str, _: usize) -> Result<(), BackendError> {
             match *self {}
         }
     }

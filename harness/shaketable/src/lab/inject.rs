@@ -43,7 +43,7 @@ pub(super) async fn inject(
             .and_then(|service| lab.addresses.get(service).copied()),
         ..Rule::new(format!("{}#{same}", entry.kind.name), fault)
     };
-    let injected = put_in_force(lab, edge, rule, entry).await;
+    let injected = put_in_force(lab, edge, rule, (entry, marks.len())).await;
     let (number, from) = match &injected {
         Ok(injected) => *injected,
         Err(_) => (u32::MAX, clock.now()),
@@ -73,7 +73,7 @@ async fn put_in_force(
     lab: &Lab,
     edge: usize,
     rule: Rule,
-    entry: &FaultEntry,
+    (entry, key): (&FaultEntry, usize),
 ) -> Result<(u32, Nanos), String> {
     let proxy = &lab.proxies[edge];
     if rule.redirect.is_none()
@@ -81,13 +81,11 @@ async fn put_in_force(
     {
         return Err(format!("nobody knows where `{service}` is"));
     }
-    let injected = proxy.inject(rule).await.map_err(|e| e.to_string())?;
+    // First there, then the mark: what is marked has been hit.
     if let Some(backend) = &lab.backend {
         let toxics = toxics(entry.kind, &entry.value)?;
-        backend
-            .inject(proxy.name(), injected.0, toxics)
-            .await
-            .map_err(|error| error.to_string())?;
+        let injected = backend.inject(proxy.name(), key, toxics).await;
+        injected.map_err(|error| error.to_string())?;
     }
-    Ok(injected)
+    proxy.inject(rule).await.map_err(|error| error.to_string())
 }

@@ -281,16 +281,18 @@ impl<'a> Phases<'a> {
     async fn lift(&mut self) -> Vec<String> {
         let mut unreverted = Vec::new();
         let mut lifted = false;
-        for mark in self.faults.iter_mut().filter(|mark| mark.until.is_none()) {
+        let marks = self.faults.iter_mut().enumerate();
+        for (key, mark) in marks.filter(|(_, mark)| mark.until.is_none()) {
             let lab = self.witnesses.lab;
             let proxy = &lab.proxies[mark.edge];
-            if let Some(backend) = &lab.backend
-                && let Err(error) = backend.lift(proxy.name(), mark.number).await
+            // First the mark: what is marked has been hit.
+            let mut lift = proxy.lift(mark.number).await.map_err(|e| e.to_string());
+            if let (Ok(_), Some(backend)) = (&lift, &lab.backend)
+                && let Err(error) = backend.lift(proxy.name(), key).await
             {
-                unreverted.push(format!("{} on {}: {error}", mark.says, proxy.name()));
-                continue;
+                lift = Err(error.to_string());
             }
-            match proxy.lift(mark.number).await {
+            match lift {
                 Ok(until) => mark.until = Some(until),
                 Err(error) => {
                     unreverted.push(format!("{} on {}: {error}", mark.says, proxy.name()));

@@ -39,7 +39,7 @@ impl Reader<'_> {
                 let message = format!("`{callee}` is a stub, and stubs speak no TLS");
                 self.complain_of_key(&path, &message, "remove `to_callee`");
             }
-            self.to_callee(&path, to_callee, host)
+            self.for_callee(&path, to_callee, host)
         });
         Tls {
             from_caller: tls.from_caller.is_some(),
@@ -47,7 +47,7 @@ impl Reader<'_> {
         }
     }
 
-    fn to_callee(
+    fn for_callee(
         &mut self,
         path: &Path,
         to_callee: &written::ToCallee,
