@@ -59,6 +59,8 @@ fn value(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn new(head: &str) -> String {
@@ -94,5 +96,20 @@ mod tests {
             new("\r\n\nPOST http://a.b:80/c HTTP/1.1\nHost: a.b:80\n\n"),
             "\r\n\nPOST /c HTTP/1.1\nHost: a.b:80\n\n"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn every_header_that_is_not_the_proxys_stays_where_it_is(
+            headers in prop::collection::vec(("[A-Za-z-]{1,12}", "[ -~]{0,20}"), 0..8),
+        ) {
+            let own = |name: &str| name.to_lowercase().starts_with("proxy-") || name.eq_ignore_ascii_case("host");
+            let headers: Vec<_> = headers.into_iter().filter(|(name, _)| !own(name)).collect();
+            let lines = headers.iter().fold(String::new(), |lines, (name, value)| lines + &format!("{name}:{value}\r\n"));
+            let asked = format!(
+                "PUT http://a.b:80/c HTTP/1.1\r\nProxy-Authorization: x\r\nHost: a.b:80\r\n{lines}Proxy-Connection: y\r\n\r\n"
+            );
+            prop_assert_eq!(new(&asked), format!("PUT /c HTTP/1.1\r\nHost: a.b:80\r\n{lines}\r\n"));
+        }
     }
 }

@@ -7,11 +7,12 @@ use std::task::Poll;
 use bytes::{Buf, BytesMut};
 use rustls::server::{Accepted, AcceptedAlert, Acceptor};
 use rustls::{ClientConnection, Error};
+use tokio::io::AsyncReadExt;
 
-use super::Failed;
 use super::authority::FromCaller;
 use super::layer::Layer;
 use super::trust::ToCallee;
+use super::{Failed, StartTls};
 use crate::wire::{Gone, Socket, fill, give};
 
 /// With this a caller of Postgres asks whether it may speak TLS (the message `SSLRequest` of its
@@ -145,10 +146,29 @@ impl ToCallee {
         callee: &mut Socket,
         protocol: Option<Vec<u8>>,
     ) -> Result<(), Failed> {
+        if let Some(StartTls::Postgres) = self.before() {
+            may_i(callee).await?;
+        }
         let tls = ClientConnection::new(self.config(protocol), self.name());
         let tls = tls.map_err(|error| CALLEE.wrong(&error))?;
         callee.secure(Layer::new(tls));
         agree(callee).await.map_err(|error| CALLEE.failed(&error))
+    }
+}
+
+/// Asks a Postgres whether it speaks TLS.
+async fn may_i(callee: &mut Socket) -> Result<(), Failed> {
+    let said = give(callee, &mut BytesMut::from(&POSTGRES_ASKS[..])).await;
+    said.map_err(|_| CALLEE.left(Gone::Reset))?;
+    // One byte and no more: what comes behind it is not to be had without TLS.
+    let mut answer = [0];
+    match callee.read_exact(&mut answer).await {
+        Ok(_) if &answer == b"S" => Ok(()),
+        Ok(_) => Err(Failed {
+            why: "the callee, a Postgres, speaks no TLS".to_owned(),
+            gone: None,
+        }),
+        Err(error) => Err(CALLEE.failed(&error)),
     }
 }
 

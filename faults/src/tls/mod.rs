@@ -49,6 +49,16 @@ use crate::wire::Gone;
 /// Whether this build has TLS; without, nothing of it can be made.
 pub const BUILT_IN: bool = cfg!(feature = "tls");
 
+/// What is spoken before a handshake, where TLS does not begin with the first byte.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StartTls {
+    /// The `SSLRequest` of Postgres, which the server allows with an `S`.
+    Postgres,
+}
+
 /// Why something of TLS cannot be made: a fragment that reads after "failed to".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
-use super::{Failed, TlsError};
+use super::{Failed, StartTls, TlsError};
 use crate::wire::Socket;
 
 fn not_here<T>() -> Result<T, TlsError> {
@@ -61,6 +61,12 @@ impl ToCallee {
     /// Whoever answers; never.
     pub fn anyone(_: &str) -> Result<Self, TlsError> {
         not_here()
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn after(self, _: StartTls) -> Self {
+        self
     }
 
     pub(crate) fn connect(

@@ -9,16 +9,24 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use super::TlsError;
+use super::{StartTls, TlsError};
 
 /// How a proxy meets a callee that speaks TLS.
 #[derive(Clone, Debug)]
 pub struct ToCallee {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    before: Option<StartTls>,
 }
 
 impl ToCallee {
+    /// The same, for a callee that has to be asked for TLS in this way first.
+    #[must_use]
+    pub fn after(self, before: StartTls) -> Self {
+        let before = Some(before);
+        Self { before, ..self }
+    }
+
     /// A callee with this name, or IP address, that one of the certificates in `roots` (PEM)
     /// vouches for, or whose own certificate is one of them.
     pub fn known(roots: &[u8], name: &str) -> Result<Self, TlsError> {
@@ -68,6 +76,7 @@ impl ToCallee {
         Ok(Self {
             config: Arc::new(config),
             name,
+            before: None,
         })
     }
 
@@ -78,6 +87,10 @@ impl ToCallee {
         let mut config = (*self.config).clone();
         config.alpn_protocols = vec![protocol];
         Arc::new(config)
+    }
+
+    pub(super) fn before(&self) -> Option<StartTls> {
+        self.before
     }
 
     pub(super) fn name(&self) -> ServerName<'static> {

@@ -2,7 +2,7 @@
 
 use shaketable_faults::Protocol;
 use shaketable_faults::observe::Ended;
-use shaketable_faults::tls::ToCallee;
+use shaketable_faults::tls::{StartTls, ToCallee};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::stage::{
@@ -193,6 +193,31 @@ async fn a_caller_may_look_for_an_address() {
     callee.answers(HELLO);
     let mut client: Any = Box::new(stage.secure("127.0.0.1", &[]).await.unwrap());
     assert_eq!(ask(&mut client, GET, HELLO.len()).await, HELLO);
+}
+
+#[tokio::test]
+async fn a_postgres_is_asked_before_tls_is_spoken_to_it() {
+    for (answer, well) in [(b"S", true), (b"N", false)] {
+        let callee = Callee::new(true).await;
+        let trust = ToCallee::known(shown().0.as_bytes(), CALLEE).unwrap();
+        let trust = trust.after(StartTls::Postgres);
+        let stage = Stage::with(callee.address, Protocol::Tcp, false, Some(trust)).await;
+        let mut client = stage.tcp().await;
+        client.write_all(b"startup").await.unwrap();
+        let mut tcp = callee.tcp().await;
+        assert_eq!(read(&mut tcp, 8).await, [0, 0, 0, 8, 4, 210, 22, 47]);
+        tcp.write_all(answer).await.unwrap();
+        if well {
+            let mut server = callee.secured(tcp).await.unwrap();
+            assert_eq!(read(&mut server, 7).await, b"startup");
+        } else {
+            assert!(read_to_end(&mut client).await.is_err());
+            assert_eq!(
+                stage.trouble().await,
+                "the callee, a Postgres, speaks no TLS"
+            );
+        }
+    }
 }
 
 #[tokio::test]

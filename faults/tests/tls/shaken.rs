@@ -166,12 +166,11 @@ async fn dropping_the_plane_closes_everything() {
 }
 
 #[tokio::test]
-#[ignore = "races: in half of the runs a connection to the callee does not come; not yet explained"]
 async fn handshakes_can_go_unanswered() {
     for kind in ["tls_stall", "half_open"] {
         let stage = stage(Protocol::Auto, FROM_CALLER).await;
         let mut before = stage.connect(FROM_CALLER).await;
-        // The callers' side of a handshake is over before the other; an answer ends both.
+        // In TLS 1.3 a client has its connection before the server has the end of the handshake.
         assert_eq!(ask(&mut before, GET, HELLO.len()).await, HELLO);
         let fault = stage.inject(kind, json!(true)).await;
         let shaking = stage.secure(HOST, &[]);

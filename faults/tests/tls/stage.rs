@@ -224,7 +224,13 @@ impl Callee {
     }
 
     pub(crate) async fn secure(&self) -> std::io::Result<server::TlsStream<TcpStream>> {
-        let tcp = self.tcp().await;
+        self.secured(self.tcp().await).await
+    }
+
+    pub(crate) async fn secured(
+        &self,
+        tcp: TcpStream,
+    ) -> std::io::Result<server::TlsStream<TcpStream>> {
         self.tls.as_ref().unwrap().accept(tcp).await
     }
 

@@ -134,6 +134,8 @@ fn every_way_to_find_a_proxy_is_a_piece_of_a_suite() {
         let mut files = InMemory::one("ways.yaml", &text);
         let template = "inventory = \"${INVENTORY_URL}\"\n".to_owned();
         files.texts.insert("app.toml.tmpl".to_owned(), template);
+        let ca = include_str!("../../shaketable/tests/right-suites/ca.pem").to_owned();
+        files.texts.insert("certs/ca.pem".to_owned(), ca);
         let read = suite::load("ways.yaml", &files, &|_| None);
         read.unwrap_or_else(|errors| panic!("{text}\n{}", errors.to_plain()));
     }

@@ -315,7 +315,16 @@ impl Lab {
     fn env_of_edges(&self, edges: &[Edge], service: &str) -> Vec<(String, String)> {
         let mut env = proxies::variables(edges, &self.proxies, service);
         if let Some(forward) = self.forwards.get(service) {
-            env.extend(forward::variables(forward.address()));
+            let own = || edges.iter().filter(|edge| edge.name.caller == service);
+            let pairs = edges.iter().zip(&self.proxies);
+            let ips = pairs
+                .filter(|(edge, _)| edge.name.caller == service)
+                .map(|(_, proxy)| proxy.address().ip());
+            let asked = |host: &str| {
+                let mut routes = own().flat_map(|edge| &edge.proxied);
+                routes.any(|route| route.host == host)
+            };
+            env.extend(forward::variables(forward.address(), ips, asked));
         }
         let authority = self.authority_for(edges, service);
         env.extend(authority.map(|file| (CA.to_owned(), file)));

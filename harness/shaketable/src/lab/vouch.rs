@@ -48,7 +48,7 @@ impl Voucher {
 /// Has a proxy meet a callee that speaks TLS. The file with what it is held against is read now, so
 /// that whatever came before may have made it.
 pub(super) fn meet_callee(edge: &Edge, proxy: &Proxy) -> Result<(), LabError> {
-    let Some(CalleeTls { ca, name }) = &edge.tls.to_callee else {
+    let Some(CalleeTls { ca, name, starttls }) = &edge.tls.to_callee else {
         return Ok(());
     };
     let trust = match ca {
@@ -63,7 +63,10 @@ pub(super) fn meet_callee(edge: &Edge, proxy: &Proxy) -> Result<(), LabError> {
             ToCallee::known(&pem, name).map_err(|error| wrong(error.to_string()))?
         }
     };
-    proxy.meet_callee(trust);
+    proxy.meet_callee(match starttls {
+        Some(before) => trust.after(*before),
+        None => trust,
+    });
     Ok(())
 }
 

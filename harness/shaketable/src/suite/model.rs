@@ -15,6 +15,7 @@ use shaketable_faults::fault::{self, Fault};
 use shaketable_faults::stub;
 use shaketable_faults::switchboard::Route;
 use shaketable_faults::times::{Schedule, Shape, Times};
+use shaketable_faults::tls::StartTls;
 use shaketable_faults::units::{HumanDuration, Rate};
 use shaketable_faults::which::Which;
 
@@ -161,6 +162,8 @@ pub struct CalleeTls {
     pub ca: Option<PathBuf>,
     /// The name, or IP address, that its certificate is for.
     pub name: String,
+    /// How it is asked for TLS first, where that is needed.
+    pub starttls: Option<StartTls>,
 }
 
 impl Edge {

@@ -11,6 +11,7 @@ use shaketable::suite::{
 };
 use shaketable_faults::Protocol;
 use shaketable_faults::stub::{Request, Stub};
+use shaketable_faults::tls::StartTls;
 
 use super::load_text;
 
@@ -240,14 +241,20 @@ fn tls_on_either_side_is_read() {
     let ca = |name: &str| CalleeTls {
         ca: Some(dir().join("ca.pem")),
         name: name.to_owned(),
+        starttls: None,
     };
     let anyone = CalleeTls {
         ca: None,
         name: "localhost".to_owned(),
+        starttls: None,
+    };
+    let postgres = CalleeTls {
+        starttls: Some(StartTls::Postgres),
+        ..ca("127.0.0.1")
     };
     for (edge, from_caller, to_callee) in [
         ("order -> stock", false, None),
-        ("stock -> database", false, Some(ca("127.0.0.1"))),
+        ("stock -> database", false, Some(postgres)),
         ("gateway -> order", true, Some(ca("order.internal"))),
         ("gateway -> database", false, Some(ca("db.prod"))),
         ("gateway -> stock", true, Some(anyone)),

@@ -68,6 +68,7 @@ impl Reader<'_> {
         CalleeTls {
             ca,
             name: name.to_owned(),
+            starttls: to_callee.starttls,
         }
     }
 
@@ -77,7 +78,9 @@ impl Reader<'_> {
         let read = read_text(self.files, &beside(&at.source.name, file));
         let wrong = match read {
             Ok(_) if !BUILT_IN => return,
-            Ok(text) => ToCallee::known(text.as_bytes(), name).map_err(|wrong| wrong.to_string()),
+            Ok(text) => ToCallee::known(text.as_bytes(), name)
+                .map(drop)
+                .map_err(|wrong| wrong.to_string()),
             Err(_) if self.has(&steps!["setup"]) => return,
             Err(unreadable) => Err(unreadable.reason),
         };

@@ -45,8 +45,8 @@ pub(in crate::suite) struct Call {
     /// The names of hosts, one or a list, that lead this caller to the proxy, and nobody else.
     pub(in crate::suite) hosts: Option<OneOrMore<HostName>>,
     /// What this caller asks an HTTP proxy for: hosts, one or a list, each with its port where that
-    /// matters. The caller is given `HTTP_PROXY`, `HTTPS_PROXY` and the same in small letters; `NO_PROXY` is
-    /// emptied. A CONNECT makes a tunnel. No name is looked up.
+    /// matters. The caller is given `HTTP_PROXY`, `HTTPS_PROXY` and a `NO_PROXY` for this machine, also in
+    /// small letters. A CONNECT makes a tunnel. No name is looked up.
     pub(in crate::suite) via_http_proxy: Option<OneOrMore<ProxiedHost>>,
     /// What is spoken; each connection's first bytes tell when it is left out.
     #[serde(default)]

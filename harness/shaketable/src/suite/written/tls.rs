@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shaketable_faults::fault::{On, Short};
+use shaketable_faults::tls::StartTls;
 
 use super::exactly_one;
 use super::text::{CertificateFile, ServerName};
@@ -35,6 +36,9 @@ pub(in crate::suite) struct ToCallee {
     /// The name that the callee's certificate is for; the first host of the edge when left out, else
     /// `localhost`.
     pub(in crate::suite) name: Option<ServerName>,
+    /// How the callee is asked for TLS where that does not begin with the first byte. (A caller of
+    /// Postgres that asks is understood by itself.)
+    pub(in crate::suite) starttls: Option<StartTls>,
 }
 
 impl From<CertificateFile> for ToCallee {
