@@ -14,6 +14,8 @@ const THIS_THREAD: Pid = Pid::from_raw(0);
 #[derive(Debug)]
 pub(crate) struct Lane {
     before: CpuSet,
+    /// All processors but the one that is taken.
+    rest: CpuSet,
 }
 
 impl Lane {
@@ -24,10 +26,11 @@ impl Lane {
         let usable: Vec<usize> = (0..CpuSet::count())
             .filter(|cpu| before.is_set(*cpu).unwrap_or(false))
             .collect();
+        let mut rest = before;
         if let [others @ .., last] = &usable[..]
             && !others.is_empty()
         {
-            let mut rest = CpuSet::new();
+            rest = CpuSet::new();
             for cpu in others {
                 rest.set(*cpu).doing(doing)?;
             }
@@ -40,7 +43,12 @@ impl Lane {
             own.set(*last).doing(doing)?;
             sched_setaffinity(THIS_THREAD, &own).doing(doing)?;
         }
-        Ok(Self { before })
+        Ok(Self { before, rest })
+    }
+
+    /// Sends the thread that asks to where the proxy is.
+    pub(crate) fn leave(&self) -> Result<(), BenchError> {
+        sched_setaffinity(THIS_THREAD, &self.rest).doing("leave the measuring thread alone")
     }
 }
 

@@ -3,4 +3,5 @@
 pub(crate) mod answering;
 pub(crate) mod asking;
 pub(crate) mod pouring;
+pub(crate) mod sleeping;
 pub(crate) mod talk;

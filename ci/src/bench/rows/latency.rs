@@ -7,6 +7,7 @@ use super::{About, Metric, Row, Stand, Target};
 use crate::bench::Bench;
 use crate::bench::ends::answering::Answering;
 use crate::bench::ends::asking::{Answered, Asking};
+use crate::bench::ends::sleeping::Sleeping;
 use crate::bench::ends::talk::Talk;
 use crate::bench::error::BenchError;
 use crate::bench::job::{Job, LATENCY};
@@ -22,12 +23,13 @@ const fn millis(name: &'static str) -> Metric {
     }
 }
 
-const METRICS: [Metric; 6] = [
+const METRICS: [Metric; 7] = [
     millis("own mean"),
     millis("added mean"),
     millis("raw least"),
     millis("raw p50"),
     millis("raw p99"),
+    millis("sleep p99"),
     Metric {
         name: "unseen %",
         decimals: 1,
@@ -53,8 +55,8 @@ const JOBS: [Job; 2] = [Job::LateBytes, Job::LateHttp];
 pub(super) const LOW: About = About {
     name: "latency",
     title: "50 ms injected at low load: 4 connections, 64 messages/s, each after the one before; in \
-            ms, own: without the fault, added: beyond 50 ms and its own, raw: beyond 50 ms; unseen: \
-            left out because the measuring thread was interrupted",
+            ms, own: without the fault, added: beyond 50 ms and its own, raw: beyond 50 ms; sleep: how \
+            late threads wake up that only sleep so long, as often; unseen: left out because the measuring thread was interrupted",
     jobs: &JOBS,
     metrics: &METRICS,
     targets: &TARGETS,
@@ -185,6 +187,7 @@ impl Stand for Delayed<'_> {
             late.millis[0] - set,
             percentile(&late.millis, 0.5) - set,
             percentile(&late.millis, 0.99) - set,
+            percentile(&self.sleep()?, 0.99),
             late.unseen * 100.0,
         ])
     }
@@ -202,6 +205,17 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 impl Delayed<'_> {
+    /// How late this machine wakes threads up that want nothing else, as many a second.
+    fn sleep(&self) -> Result<Vec<f64>, BenchError> {
+        let busy_ms = LATENCY.subsec_millis() * self.shape.per_second;
+        let sleeping = Sleeping {
+            threads: busy_ms.div_ceil(1000) as usize,
+            each: LATENCY,
+            window: self.window,
+        };
+        sleeping.measure(&Lane::take(&self.late)?)
+    }
+
     /// How long each message took through a proxy, in milliseconds, sorted.
     ///
     /// One thread plays both ends and never sleeps, so nothing but the proxy has to be woken; it has
