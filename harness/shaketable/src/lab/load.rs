@@ -1,18 +1,18 @@
 //! The load of an experiment, made of what the suite says and of where the services listen.
 
+use std::collections::HashMap;
 use std::io::{self, Error};
 use std::sync::Arc;
 
-use indexmap::IndexSet;
+use indexmap::IndexMap;
 
 use super::start::Lab;
-use crate::load::arrival::{Moments, Profile, Spacing};
 use crate::load::client::{Address, Target};
 use crate::load::script::{Act, HttpAct, Script, Step};
-use crate::load::{Arrival, Pacing, Spec, Stream};
+use crate::load::{Spec, Stream};
 use crate::plan::Plan;
-use crate::record::{Class, Phase};
-use crate::suite::{Experiment, Load, Request};
+use crate::record::Class;
+use crate::suite::{self, Experiment, Request};
 
 /// The load, and the classes of its calls.
 pub(super) fn spec(
@@ -22,40 +22,97 @@ pub(super) fn spec(
     trace_base: u64,
 ) -> io::Result<(Spec, Vec<Class>)> {
     let load = &experiment.load;
-    let services: IndexSet<&str> = load.requests.iter().map(|r| r.to.as_str()).collect();
-    let targets: io::Result<Vec<Target>> = services.iter().map(|name| target(name, lab)).collect();
-    let script = |(class, request): (u16, &Request)| {
-        let target = services
-            .get_index_of(request.to.as_str())
-            .unwrap_or_default();
-        script(class, target, request, load).map(Arc::new)
+    let kinds = load.kinds();
+    let mut maker = Maker {
+        lab,
+        classes: kinds.keys().copied().zip(0..).collect(),
+        targets: IndexMap::new(),
     };
-    let scripts: io::Result<Vec<Arc<Script>>> = (0..).zip(&load.requests).map(script).collect();
-    let stream = Stream {
-        name: "load".to_owned(),
-        starts: Phase::WarmUp,
-        after: std::time::Duration::ZERO,
-        lasts: None,
-        calls: None,
-        arrival: Arrival::Open(Moments::Rate(Profile::constant(load.rate.0), Spacing::Even)),
-        in_flight: 10_000,
-        scripts: scripts?,
-    };
-    let class = |request: &Request| Class {
-        name: request.name.clone(),
-        to: request.to.clone(),
-    };
+    let streams: io::Result<Vec<Stream>> = load
+        .streams
+        .iter()
+        .map(|stream| maker.stream(stream))
+        .collect();
     let spec = Spec {
         seed: plan.seed,
         trace_base,
-        pacing: Pacing::Auto,
-        targets: targets?,
-        streams: vec![stream],
+        pacing: load.pacing,
+        streams: streams?,
+        targets: maker.targets.into_values().collect(),
     };
-    Ok((spec, load.requests.iter().map(class).collect()))
+    let class = |request: &&Request| Class {
+        name: request.name.clone(),
+        to: request.to.clone(),
+    };
+    Ok((spec, kinds.values().map(class).collect()))
 }
 
-fn target(service: &str, lab: &Lab) -> io::Result<Target> {
+/// Puts a load together.
+struct Maker<'a> {
+    lab: &'a Lab,
+    /// The class of each kind of call, by its name.
+    classes: HashMap<&'a str, u16>,
+    /// By service and how many connections to it there may be.
+    targets: IndexMap<(String, Option<usize>), Target>,
+}
+
+impl Maker<'_> {
+    fn stream(&mut self, stream: &suite::Stream) -> io::Result<Stream> {
+        let scripts: io::Result<Vec<Arc<Script>>> = stream
+            .requests
+            .iter()
+            .map(|request| self.script(request, stream).map(Arc::new))
+            .collect();
+        Ok(Stream {
+            name: stream.name.clone(),
+            starts: stream.starts,
+            after: stream.after,
+            lasts: stream.lasts,
+            calls: stream.calls,
+            arrival: stream.arrival.clone(),
+            in_flight: stream.in_flight,
+            scripts: scripts?,
+        })
+    }
+
+    /// The place of a target among all.
+    fn target(&mut self, service: &str, connections: Option<usize>) -> io::Result<usize> {
+        let key = (service.to_owned(), connections);
+        if !self.targets.contains_key(&key) {
+            let target = target(service, connections, self.lab)?;
+            self.targets.insert(key.clone(), target);
+        }
+        Ok(self.targets.get_index_of(&key).unwrap_or_default())
+    }
+
+    fn script(&mut self, request: &Request, stream: &suite::Stream) -> io::Result<Script> {
+        let header = |(name, value): (&String, &String)| {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(Error::other)?;
+            let value = http::HeaderValue::from_str(value).map_err(Error::other)?;
+            Ok((name, value))
+        };
+        let headers: io::Result<_> = request.headers.iter().map(header).collect();
+        let act = Act::Http(HttpAct {
+            target: self.target(&request.to, stream.connections)?,
+            method: http::Method::from_bytes(request.method.as_bytes()).map_err(Error::other)?,
+            path: request.path.clone(),
+            headers: headers?,
+            body: request.body.clone().unwrap_or_default().into(),
+        });
+        let class = self.classes.get(request.name.as_str()).copied();
+        Ok(Script {
+            weight: request.weight,
+            steps: vec![Step {
+                class: class.unwrap_or(u16::MAX),
+                timeout: stream.timeout,
+                abort: None,
+                act,
+            }],
+        })
+    }
+}
+
+fn target(service: &str, connections: Option<usize>, lab: &Lab) -> io::Result<Target> {
     let address = lab
         .addresses
         .get(service)
@@ -65,31 +122,6 @@ fn target(service: &str, lab: &Lab) -> io::Result<Target> {
         address: Address::Tcp(address),
         host: address.to_string(),
         keep_alive: true,
-        connections: None,
-    })
-}
-
-fn script(class: u16, target: usize, request: &Request, load: &Load) -> io::Result<Script> {
-    let header = |(name, value): (&String, &String)| {
-        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(Error::other)?;
-        let value = http::HeaderValue::from_str(value).map_err(Error::other)?;
-        Ok((name, value))
-    };
-    let headers: io::Result<_> = request.headers.iter().map(header).collect();
-    let act = Act::Http(HttpAct {
-        target,
-        method: http::Method::from_bytes(request.method.as_bytes()).map_err(Error::other)?,
-        path: request.path.clone(),
-        headers: headers?,
-        body: request.body.clone().unwrap_or_default().into(),
-    });
-    Ok(Script {
-        weight: request.weight,
-        steps: vec![Step {
-            class,
-            timeout: load.timeout,
-            abort: None,
-            act,
-        }],
+        connections,
     })
 }
