@@ -2,6 +2,7 @@
 
 mod connections;
 mod engine;
+pub mod histograms;
 mod log;
 mod schedule;
 
