@@ -47,7 +47,7 @@ def recorded():
                     phase = mark["phase"].replace("_", "-")
             name = summary["classes"][call["class"]]["name"]
             values[phase, "latency", name].append(end - call["intended"])
-            values[phase, "service", name].append(end - call["sent"])
+            values[phase, "service", name].append(end - call["sent"] - call["queued"])
             ends[call["outcome"]] += 1
     return {key: sorted(own) for key, own in values.items()}, ends
 

@@ -17,9 +17,9 @@ use crate::record::{Nanos, Phase};
 const MEANING: [&str; 5] = [
     "All values are nanoseconds, the maximum of each line too.",
     "Tag=PHASE/MEASURE/CLASS; PHASE is - outside of every phase, CLASS is percent-encoded.",
-    "latency counts from the moment at which a call was meant to be sent, service from the one at which it was.",
+    "latency counts from the moment at which a call was meant to be sent, service from the one at which it was and had a connection.",
     "A call belongs to the phase and to the window of the moment at which it was meant to be sent.",
-    "A call that has no end (it timed out, or is still open) is censored, not left out: it counts with its age, a lower bound.",
+    "A call without an end of its own (timed out, aborted, still open) is censored, not left out: it counts with its age, a lower bound.",
 ];
 /// The version of the format that this is.
 const VERSION: &str = "[Histogram log format version 1.3]";

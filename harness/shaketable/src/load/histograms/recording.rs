@@ -31,9 +31,11 @@ pub fn write(recording: &Recording, zero: SystemTime, path: &Path) -> io::Result
     let mut in_order: Vec<&Call> = recording.calls.iter().collect();
     in_order.sort_by_key(|call| call.intended);
     for call in in_order {
-        let service = call.end.unwrap_or(recording.end).saturating_sub(call.sent);
         let phase = phase_at(&recording.phases, call.intended);
-        let latency = call.latency(recording.end);
+        let (latency, service) = (
+            call.latency(recording.end),
+            call.service_time(recording.end),
+        );
         windows.record(call.class, phase, call.intended, latency, service);
         windows.drain(&mut log)?;
     }
@@ -44,17 +46,19 @@ pub fn write(recording: &Recording, zero: SystemTime, path: &Path) -> io::Result
 
 /// How many calls have an age instead of an end, and how many there should have been.
 fn tell_censored(recording: &Recording, log: &mut Log<impl io::Write>) -> io::Result<()> {
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut kinds: BTreeMap<Outcome, usize> = BTreeMap::new();
+    let censored = [Outcome::Open, Outcome::TimedOut, Outcome::Aborted];
     for call in &recording.calls {
-        match call.outcome {
-            Outcome::Open => *kinds.entry("still open").or_default() += 1,
-            Outcome::TimedOut => *kinds.entry("timed out").or_default() += 1,
-            Outcome::Answered | Outcome::Refused | Outcome::Broken => {}
+        if censored.contains(&call.outcome) {
+            *kinds.entry(call.outcome).or_default() += 1;
         }
     }
     let calls = recording.calls.len();
-    for (how, count) in kinds {
-        log.comment(&format!("Censored: {count} of {calls} calls ({how})."))?;
+    for (outcome, count) in kinds {
+        log.comment(&format!(
+            "Censored: {count} of {calls} calls ({}).",
+            outcome.name()
+        ))?;
     }
     if recording.missed > 0 {
         log.comment(&format!(
@@ -82,15 +86,9 @@ mod tests {
     const MS: Nanos = 1_000_000;
 
     fn call(intended: Nanos, sent: Nanos, end: Option<Nanos>, outcome: Outcome) -> Call {
-        Call {
-            class: 0,
-            serial: false,
-            intended,
-            sent,
-            end,
-            status: None,
-            outcome,
-        }
+        let mut call = Call::begun(0, false, intended, sent);
+        (call.end, call.outcome) = (end, outcome);
+        call
     }
 
     fn mark(phase: Phase, from: Nanos, until: Nanos) -> PhaseMark {
@@ -137,7 +135,7 @@ mod tests {
         assert_eq!(tags.len(), 6);
         let text = String::from_utf8(bytes).unwrap();
         for line in [
-            "#Censored: 1 of 4 calls (still open).\n",
+            "#Censored: 1 of 4 calls (open).\n",
             "#Censored: 1 of 4 calls (timed out).\n",
             "#Missed: 7 calls were due",
         ] {

@@ -88,6 +88,13 @@ impl Windows {
     }
 
     fn drain_before<W: Write>(&mut self, end: u64, log: &mut Log<W>) -> io::Result<()> {
+        if self
+            .open
+            .first_key_value()
+            .is_none_or(|(&number, _)| number >= end)
+        {
+            return Ok(());
+        }
         let kept = self.open.split_off(&end);
         for (number, kinds) in std::mem::replace(&mut self.open, kept) {
             for ((phase, class), mut times) in kinds {
