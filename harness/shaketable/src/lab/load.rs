@@ -61,12 +61,7 @@ fn target(service: &str, lab: &Lab) -> io::Result<Target> {
         .get(service)
         .copied()
         .ok_or_else(|| Error::other(format!("nobody is `{service}`")))?;
-    Ok(Target {
-        address: Address::Tcp(address),
-        host: address.to_string(),
-        keep_alive: true,
-        connections: None,
-    })
+    Ok(Target::new(Address::Tcp(address), address.to_string()))
 }
 
 fn script(class: u16, target: usize, request: &Request, load: &Load) -> io::Result<Script> {
