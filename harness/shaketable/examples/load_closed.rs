@@ -1,10 +1,7 @@
 //! A closed load on one target, for a look at what a call costs:
 //! `cargo run --release --example load_closed -- 127.0.0.1:8080/path USERS SECONDS [h2] [close]`.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "an example that is looked at"
-)]
+#![expect(clippy::print_stdout, reason = "an example that is looked at")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -33,7 +30,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let log = Arc::new(CallLog::default());
     let clock = Clock::start();
-    let engine = Engine::start(clock, spec, Arc::<CallLog>::clone(&log), Arc::new(Unwatched))?;
+    let engine = Engine::start(
+        clock,
+        spec,
+        Arc::<CallLog>::clone(&log),
+        Arc::new(Unwatched),
+    )?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let began = clock.now();
     engine.phase(Phase::Baseline, began);
@@ -62,7 +64,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     });
     for error in log.errors() {
-        println!("{} × {}: {}", error.count, error.outcome.name(), error.example);
+        println!(
+            "{} × {}: {}",
+            error.count,
+            error.outcome.name(),
+            error.example
+        );
     }
     Ok(())
 }

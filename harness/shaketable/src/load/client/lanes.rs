@@ -82,10 +82,7 @@ impl Lanes {
 }
 
 /// Waits for a turn, and says for how long.
-async fn turn<'a>(
-    free: &'a Semaphore,
-    queued: &Queued,
-) -> Option<SemaphorePermit<'a>> {
+async fn turn<'a>(free: &'a Semaphore, queued: &Queued) -> Option<SemaphorePermit<'a>> {
     if let Ok(turn) = free.try_acquire() {
         return Some(turn);
     }

@@ -69,10 +69,7 @@ impl Client {
             Some(To::Http1(lanes)) => lanes.exchange(request, wanted, queued).await,
             // Most calls are HTTP/1.1, and should not be as large as this is.
             Some(To::Http2(shared)) => Box::pin(shared.exchange(request, wanted, queued)).await,
-            None => Err(Failure::new(
-                Outcome::Unresolved,
-                "there is no such target",
-            )),
+            None => Err(Failure::new(Outcome::Unresolved, "there is no such target")),
         }
     }
 }

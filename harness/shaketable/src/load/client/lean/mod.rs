@@ -127,8 +127,7 @@ impl<'a> Talk<'a> {
                 match took {
                     Ok(false) => {}
                     Ok(true) => {
-                        let stays_open =
-                            !self.reading.closes() && matches!(self.sent, Sent::All);
+                        let stays_open = !self.reading.closes() && matches!(self.sent, Sent::All);
                         return Poll::Ready(Ended::Whole(stays_open));
                     }
                     Err(failure) => {
