@@ -127,6 +127,8 @@ impl Engine {
                         () = ended.cancelled() => {}
                     }
                 });
+                // Who looks up the name of a host cannot be stopped, and is not waited for.
+                runtime.shutdown_background();
             })?;
         Ok(Self {
             commands,
