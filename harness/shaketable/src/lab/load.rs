@@ -225,10 +225,8 @@ impl Maker<'_> {
 fn target(service: &str, connections: Option<usize>, lab: &Lab) -> io::Result<Target> {
     let address = address(service, lab)?;
     Ok(Target {
-        address: Address::Tcp(address),
-        host: address.to_string(),
-        keep_alive: true,
         connections,
+        ..Target::new(Address::Tcp(address), address.to_string())
     })
 }
 
