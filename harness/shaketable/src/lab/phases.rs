@@ -50,6 +50,8 @@ pub(super) struct Phases<'a> {
     marks: Vec<PhaseMark>,
     faults: Vec<FaultMark>,
     reported: usize,
+    /// What the load's thread had used of a processor when the current phase began.
+    load_cpu: Nanos,
 }
 
 impl<'a> Phases<'a> {
@@ -68,6 +70,7 @@ impl<'a> Phases<'a> {
             marks: Vec::new(),
             faults,
             reported: 0,
+            load_cpu: 0,
         }
     }
 
@@ -214,11 +217,8 @@ impl<'a> Phases<'a> {
         // The first one begins now: the time in which the lab came up is none of its.
         let last = self.marks.last().map(|mark| mark.until);
         let from = last.unwrap_or_else(|| self.witnesses.clock.now());
-        self.marks.push(PhaseMark {
-            phase,
-            from,
-            until: Nanos::MAX,
-        });
+        self.marks.push(PhaseMark::new(phase, from, Nanos::MAX));
+        self.load_cpu = self.witnesses.engine.cpu();
         if phase != Phase::WarmUp {
             // In the warm-up the load begins behind the survey.
             self.witnesses.load.phase(phase, from);
@@ -231,6 +231,7 @@ impl<'a> Phases<'a> {
         let now = self.witnesses.clock.now();
         if let Some(mark) = self.marks.last_mut() {
             mark.until = now;
+            mark.load_cpu = self.witnesses.engine.cpu().saturating_sub(self.load_cpu);
         }
     }
 

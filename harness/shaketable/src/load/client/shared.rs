@@ -3,9 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
@@ -20,6 +19,9 @@ use super::connect::Connector;
 use super::lanes::Waiting;
 use super::{Answer, BODY_MAX, Failure, Queued, Request, Target, Wanted, path};
 use crate::record::Outcome;
+
+/// How often a new connection is asked whether the target has said what it may carry.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// The connections to one target.
 #[derive(Debug)]
@@ -127,11 +129,13 @@ impl Shared {
         let most = self.connector.target.connections.unwrap_or(usize::MAX);
         let mut waits = None;
         loop {
-            let links = self.links.borrow().len();
-            if links < most {
+            if self.links.borrow().len() < most {
                 let _one = self.opening.lock().await;
                 if let Some(place) = self.vacant() {
                     return Ok(place);
+                }
+                if self.links.borrow().len() >= most {
+                    continue;
                 }
                 let link = Box::pin(self.open()).await?;
                 self.links.borrow_mut().push(Rc::new(link));
@@ -174,20 +178,19 @@ impl Shared {
             .await;
         let (sender, connection) = made.map_err(|error| failure(&error))?;
         let mut connection = Box::pin(connection);
-        poll_fn(|cx| match connection.as_mut().poll(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(failure(&error))),
-            Poll::Ready(Ok(())) => {
-                let why = "the target closed the connection at once";
-                Poll::Ready(Err(Failure::new(Outcome::Broken, why)))
+        while connection.current_max_send_streams() == 0 {
+            tokio::select! {
+                ended = &mut connection => return Err(match ended {
+                    Err(error) => failure(&error),
+                    Ok(()) => Failure::new(Outcome::Broken, "the target closed the connection at once"),
+                }),
+                // Nobody is told when that comes.
+                () = tokio::time::sleep(LOOK) => {}
             }
-            Poll::Pending if connection.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
-        })
-        .await?;
+        }
         let most = Rc::new(Cell::new(connection.current_max_send_streams()));
         let (told, freed) = (Rc::clone(&most), Rc::clone(&self.freed));
         let driver = tokio::task::spawn_local(async move {
-            let mut connection = pin!(connection);
             // How the connection ends is seen by the calls that it carries.
             let _ = poll_fn(|cx| {
                 let ended = connection.as_mut().poll(cx);

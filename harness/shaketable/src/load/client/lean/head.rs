@@ -20,15 +20,8 @@ pub(super) fn write(to: &mut Vec<u8>, target: &Target, request: &Request<'_>) {
     if own.host {
         line(to, "host", target.host.as_bytes());
     }
-    if own.parent {
-        to.extend_from_slice(b"traceparent: ");
-        request.trace.write_parent(to);
-        to.extend_from_slice(b"\r\n");
-    }
-    if own.id {
-        to.extend_from_slice(b"x-request-id: ");
-        request.trace.write_id(to);
-        to.extend_from_slice(b"\r\n");
+    if own.parent || own.id {
+        trace(to, request.trace, &own);
     }
     if own.length {
         to.extend_from_slice(b"content-length: ");
@@ -89,13 +82,34 @@ impl Own {
     }
 }
 
-fn hex(to: &mut Vec<u8>, value: u64, digits: usize) {
+/// The headers of a trace, as [`Trace::parent`] and [`Trace::id`] say them.
+fn trace(to: &mut Vec<u8>, trace: Trace, own: &Own) {
+    let (base, call) = (hex(trace.base), hex(trace.call));
+    if own.parent {
+        to.extend_from_slice(b"traceparent: 00-");
+        to.extend_from_slice(&base);
+        to.extend_from_slice(&call);
+        to.push(b'-');
+        to.extend_from_slice(&call);
+        to.extend_from_slice(b"-01\r\n");
+    }
+    if own.id {
+        to.extend_from_slice(b"x-request-id: ");
+        to.extend_from_slice(&base);
+        to.extend_from_slice(&call);
+        to.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Sixteen hexadecimal digits.
+fn hex(value: u64) -> [u8; 16] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 16];
-    for (place, digit) in text.iter_mut().rev().enumerate() {
-        *digit = DIGITS[(value >> (4 * place)) as usize & 15];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(value.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
-    to.extend_from_slice(&text[16 - digits..]);
+    text
 }
 
 fn decimal(to: &mut Vec<u8>, mut value: usize) {
@@ -108,23 +122,6 @@ fn decimal(to: &mut Vec<u8>, mut value: usize) {
         if value == 0 {
             return to.extend_from_slice(&text[at..]);
         }
-    }
-}
-
-impl Trace {
-    /// The trace's id, behind what is in the buffer.
-    fn write_id(self, to: &mut Vec<u8>) {
-        hex(to, self.base, 16);
-        hex(to, self.call, 16);
-    }
-
-    /// The value of `traceparent`, behind what is in the buffer.
-    fn write_parent(self, to: &mut Vec<u8>) {
-        to.extend_from_slice(b"00-");
-        self.write_id(to);
-        to.push(b'-');
-        hex(to, self.call, 16);
-        to.extend_from_slice(b"-01");
     }
 }
 
