@@ -218,7 +218,7 @@ impl<'a> Phases<'a> {
         let last = self.marks.last().map(|mark| mark.until);
         let from = last.unwrap_or_else(|| self.witnesses.clock.now());
         self.marks.push(PhaseMark::new(phase, from, Nanos::MAX));
-        self.load_cpu = self.witnesses.engine.cpu();
+        self.load_cpu = self.witnesses.load.engine.cpu();
         if phase != Phase::WarmUp {
             // In the warm-up the load begins behind the survey.
             self.witnesses.load.phase(phase, from);
@@ -231,7 +231,7 @@ impl<'a> Phases<'a> {
         let now = self.witnesses.clock.now();
         if let Some(mark) = self.marks.last_mut() {
             mark.until = now;
-            mark.load_cpu = self.witnesses.engine.cpu().saturating_sub(self.load_cpu);
+            mark.load_cpu = self.witnesses.load.engine.cpu().saturating_sub(self.load_cpu);
         }
     }
 
