@@ -1,5 +1,5 @@
 //! The gate, as one program: `cargo ci` runs all of it, `cargo ci STEP` one step. Beside it stands
-//! what is run by hand: the bench of the proxy, and the installer of its peers.
+//! what is run by hand: the benches, and the installer of the peers beside which they measure.
 
 // It reads `/proc` and keeps to what Linux guarantees of processes.
 #[cfg(target_os = "linux")]
@@ -49,7 +49,7 @@ enum Bench {
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Install {
-    /// The proxies that ours is measured beside, and what measures them
+    /// The proxies and load generators that ours are measured beside, and what measures them
     Peers,
 }
 
@@ -105,7 +105,8 @@ impl Command {
         match self {
             Self::Step(step) => Ok(step.run()?),
             #[cfg(target_os = "linux")]
-            Self::Bench(Bench::Proxy(options)) => Ok(bench::run(&options)?),
+            Self::Bench(Bench::Proxy(options)) => Ok(bench::proxy::run(&options)?),
+            #[cfg(target_os = "linux")]
             #[cfg(target_os = "linux")]
             Self::Install(Install::Peers) => Ok(bench::install_peers()?),
         }

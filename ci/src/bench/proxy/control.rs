@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::error::{BenchError, Doing};
+use crate::bench::error::{BenchError, Doing};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Peer, Running};
+use super::Peer;
 use crate::bench::error::BenchError;
-use crate::bench::job::{Job, LATENCY};
 use crate::bench::process::Process;
-use crate::bench::{Bench, control, ports, tools};
+use crate::bench::proxy::job::{Job, LATENCY};
+use crate::bench::running::Running;
+use crate::bench::proxy::control;
+use crate::bench::{Bench, ports, tools};
 
 pub(super) const NAME: &str = "toxiproxy";
 

@@ -1,15 +1,15 @@
-//! nginx as a TCP proxy (its stream module), and as the service that answers HTTP in the rows.
+//! nginx: as a TCP proxy it is a peer, and it is the service that answers HTTP in the rows.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Peer, Running};
-use crate::bench::error::{BenchError, Doing};
-use crate::bench::job::Job;
-use crate::bench::process::Process;
-use crate::bench::{Bench, ports, tools};
+use super::error::{BenchError, Doing};
+use super::process::Process;
+use super::running::Running;
+use super::{Bench, ports, tools};
 
-pub(super) const NAME: &str = "nginx";
+/// On `PATH` and in tables.
+pub(crate) const NAME: &str = "nginx";
 
 /// Where Debian puts the module.
 const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
@@ -17,79 +17,57 @@ const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 /// What the service answers.
 pub(crate) const BODY: &str = "thirty-one bytes as the answer\n";
 
-struct Nginx {
-    program: PathBuf,
+/// What the service speaks, both without TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 from the first byte on.
+    Http2,
 }
 
-pub(super) fn find() -> Result<Box<dyn Peer>, String> {
-    let program = tools::find(NAME).ok_or("nginx is not on PATH")?;
-    Ok(Box::new(Nginx { program }))
-}
-
-impl Peer for Nginx {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn version(&self) -> String {
-        tools::version(&self.program, "-v")
-    }
-
-    fn can(&self, job: Job) -> bool {
-        matches!(job, Job::Bytes | Job::Bulk | Job::Held | Job::Limited(_))
-    }
-
-    fn start(&self, bench: &Bench, job: Job, upstream: SocketAddr) -> Result<Running, BenchError> {
-        let limit = match job {
-            Job::Limited(rate) => format!("proxy_download_rate {rate};"),
-            _ => String::new(),
-        };
-        let address = ports::free()?;
-        // Each worker has its own queue of new connections, so that they spread evenly.
-        let proxy = format!(
-            "stream {{
-    server {{
-        listen {address} reuseport backlog=4096;
-        proxy_pass {upstream};
-        proxy_timeout 1h;
-        {limit}
-    }}
-}}
-"
-        );
-        start(bench, &self.program, NAME, address, &proxy)
-    }
+/// Where the program is.
+pub(crate) fn program() -> Result<PathBuf, BenchError> {
+    tools::find(NAME).ok_or_else(|| BenchError::Start {
+        name: "nginx".to_owned(),
+        why: "it is not on PATH".to_owned(),
+    })
 }
 
 /// A service that answers every path with [`BODY`] and never ends a connection by itself.
-pub(crate) fn serve_http(bench: &Bench) -> Result<Running, BenchError> {
-    let program = tools::find(NAME).ok_or_else(|| BenchError::Start {
-        name: "the service behind the proxies".to_owned(),
-        why: "nginx is not on PATH".to_owned(),
-    })?;
+pub(crate) fn serve_http(
+    bench: &Bench,
+    workers: usize,
+    speaks: Speaks,
+) -> Result<Running, BenchError> {
     let address = ports::free()?;
     let body = BODY.trim_end();
+    let version = match speaks {
+        Speaks::Http1 => "",
+        Speaks::Http2 => "http2",
+    };
     let server = format!(
         "http {{
     access_log off;
     keepalive_requests 1000000000;
     keepalive_timeout 1h;
     server {{
-        listen {address} reuseport backlog=4096;
+        listen {address} {version} reuseport backlog=4096;
         location / {{ default_type text/plain; return 200 \"{body}\\n\"; }}
     }}
 }}
 "
     );
-    start(bench, &program, "service", address, &server)
+    start(bench, &program()?, "service", address, workers, &server)
 }
 
-/// Starts one with a worker a core and no log.
-fn start(
+/// Starts one without a log.
+pub(crate) fn start(
     bench: &Bench,
     program: &Path,
     name: &str,
     address: SocketAddr,
+    workers: usize,
     what: &str,
 ) -> Result<Running, BenchError> {
     let (dir, port) = (bench.dir.display(), address.port());
@@ -101,13 +79,12 @@ fn start(
     let config = format!(
         "{module}
 daemon off;
-worker_processes {cores};
+worker_processes {workers};
 worker_rlimit_nofile {descriptors};
 pid {dir}/nginx-{port}.pid;
 error_log stderr crit;
 events {{ worker_connections {connections}; }}
 {what}",
-        cores = bench.cores,
         descriptors = bench.descriptors,
         connections = bench.descriptors.min(16_000),
     );

@@ -2,41 +2,27 @@
 
 use std::time::{Duration, Instant};
 
-use super::{About, Metric, Row, Stand};
+use super::Row;
 use crate::bench::Bench;
-use crate::bench::ends::answering::{Answering, OnAThread};
-use crate::bench::ends::asking::Asking;
-use crate::bench::ends::talk::Talk;
 use crate::bench::error::BenchError;
-use crate::bench::job::Job;
-use crate::bench::peers::{Peer, Running};
+use crate::bench::proxy::ends::answering::{Answering, OnAThread};
+use crate::bench::proxy::ends::asking::Asking;
+use crate::bench::proxy::ends::talk::Talk;
+use crate::bench::proxy::job::Job;
+use crate::bench::proxy::peers::Peer;
 use crate::bench::ratio::percentile;
+use crate::bench::row::{About, Metric, ONE_WAY, Stand};
+use crate::bench::running::Running;
 
 pub(super) const ABOUT: About = About {
     name: "echo",
     title: "64 bytes to and fro on 64 connections",
-    jobs: &[Job::Bytes],
+    ways: ONE_WAY,
     metrics: &[
-        Metric {
-            name: "messages/s",
-            decimals: 0,
-            compared: true,
-        },
-        Metric {
-            name: "p50 ms",
-            decimals: 2,
-            compared: false,
-        },
-        Metric {
-            name: "p99 ms",
-            decimals: 2,
-            compared: false,
-        },
-        Metric {
-            name: "CPU s/100k",
-            decimals: 2,
-            compared: true,
-        },
+        Metric::compared("messages/s", 0),
+        Metric::shown("p50 ms", 2),
+        Metric::shown("p99 ms", 2),
+        Metric::compared("CPU s/100k", 2),
     ],
     targets: &[],
     wants_calm: true,

@@ -4,32 +4,37 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{About, Metric, Row, Stand, Target};
+use super::{Row, TCP_AND_HTTP};
 use crate::bench::error::{BenchError, Doing};
-use crate::bench::job::Job;
-use crate::bench::peers::nginx::{self, serve_http};
-use crate::bench::peers::{Peer, Running};
+use crate::bench::nginx::{self, Speaks, serve_http};
 use crate::bench::process::Process;
+use crate::bench::proxy::job::Job;
+use crate::bench::proxy::peers::Peer;
 use crate::bench::ratio::Bound;
+use crate::bench::row::{About, Metric, Stand, Target};
+use crate::bench::running::Running;
 use crate::bench::{Bench, proc};
 
 pub(super) const ABOUT: About = About {
     name: "idle",
     title: "memory for each connection that passed one small HTTP exchange and stands idle \
             (KB of 1,000 bytes; growth of the process's resident memory, without the kernel's; socat has a process for each)",
-    jobs: &[Job::Held, Job::Http],
-    metrics: &[Metric {
-        name: "KB/connection",
-        decimals: 2,
-        compared: true,
-    }],
+    ways: TCP_AND_HTTP,
+    metrics: &[Metric::compared("KB/connection", 2)],
     targets: &[Target {
         metric: 0,
+        way: None,
         against: None,
         bound: Bound::AtMost(3.0),
     }],
     wants_calm: false,
 };
+
+pub(super) const JOBS: [Job; 2] = [Job::Held, Job::Http];
+
+/// How many connections; fewer where it only matters whether it works.
+const CONNECTIONS: usize = 5000;
+const QUICK_CONNECTIONS: usize = 1000;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,7 +47,7 @@ struct Idle {
 
 pub(super) fn open(bench: &Bench) -> Result<Box<dyn Row>, BenchError> {
     Ok(Box::new(Idle {
-        service: serve_http(bench)?,
+        service: serve_http(bench, bench.cores, Speaks::Http1)?,
     }))
 }
 
@@ -81,7 +86,11 @@ impl Stand for Fresh<'_> {
         // What is made at the first use belongs to no connection.
         exchange(proxy.address)?;
         let before = resident()?;
-        let count = self.bench.idle_connections;
+        let count = if self.bench.quick {
+            QUICK_CONNECTIONS
+        } else {
+            CONNECTIONS
+        };
         // One after the other, so that none finds more work under way than its own.
         let kept: Vec<TcpStream> = (0..count)
             .map(|_| exchange(proxy.address))

@@ -1,59 +1,20 @@
-//! How our own proxy is built and started: the one place that knows its command line.
+//! How our own proxy is started: the one place that knows its command line.
 //!
 //! It is what users start, `shaketable proxy`; faults are put into it through its API.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::error::{BenchError, Doing};
+use super::control;
 use super::job::{Job, LATENCY, MISSED_RULES};
-use super::peers::{Peer, Running};
-use super::process::Process;
-use super::{Bench, control, ports};
-use crate::steps;
-
-/// In tables.
-pub(crate) const NAME: &str = "ours";
-
-/// Builds it with optimisation and gives where it is.
-pub(crate) fn build() -> Result<PathBuf, BenchError> {
-    let args = ["build", "--release", "--package", "shaketable-cli"];
-    steps::cargo(&args, &[]).doing("build the proxy")?;
-    // This program lies in `TARGET/PROFILE/`.
-    let this = std::env::current_exe().doing("find the target directory")?;
-    let target = this.ancestors().nth(2).unwrap_or(Path::new("target"));
-    Ok(target.join("release/shaketable"))
-}
-
-/// The state of the source that [`build`] builds.
-pub(crate) fn version() -> String {
-    let described = Command::new("git")
-        .args(["describe", "--always", "--dirty"])
-        .current_dir(steps::root())
-        .output();
-    described
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        .unwrap_or_default()
-}
+use super::peers::Peer;
+use crate::bench::builds::Build;
+use crate::bench::error::BenchError;
+use crate::bench::process::Process;
+use crate::bench::running::Running;
+use crate::bench::{Bench, ports};
 
 /// Our proxy, this build or another.
-pub(crate) struct Ours {
-    name: &'static str,
-    version: String,
-    program: PathBuf,
-}
-
-impl Ours {
-    /// A build of it.
-    pub(crate) fn new(name: &'static str, version: String, program: PathBuf) -> Self {
-        Self {
-            name,
-            version,
-            program,
-        }
-    }
-}
+pub(super) struct Ours(pub(super) Build);
 
 /// The toxics that make it do a job, as JSON.
 fn toxics(job: Job) -> Vec<String> {
@@ -81,11 +42,11 @@ fn toxics(job: Job) -> Vec<String> {
 
 impl Peer for Ours {
     fn name(&self) -> &str {
-        self.name
+        self.0.name
     }
 
     fn version(&self) -> String {
-        self.version.clone()
+        self.0.version.clone()
     }
 
     fn can(&self, _: Job) -> bool {
@@ -104,7 +65,7 @@ impl Peer for Ours {
             "--name=edge".to_owned(),
         ];
         let process =
-            Process::start(self.name, &bench.dir, &self.program, args)?.says("http://")?;
+            Process::start(self.0.name, &bench.dir, &self.0.program, args)?.says("http://")?;
         for toxic in toxics(job) {
             control::post(api, "/proxies/edge/toxics", &toxic)?;
         }

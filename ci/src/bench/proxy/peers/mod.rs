@@ -4,17 +4,20 @@
 mod direct;
 mod envoy;
 mod haproxy;
-pub(crate) mod nginx;
+mod nginx;
 mod socat;
 mod toxiproxy;
 
 use std::net::SocketAddr;
 
-use super::Bench;
-use super::error::BenchError;
 use super::job::Job;
-use super::process::Process;
-use super::{ours, proc};
+use super::ours::Ours;
+use crate::bench::Bench;
+use crate::bench::builds::Build;
+use crate::bench::error::BenchError;
+use crate::bench::nginx as nginx_program;
+use crate::bench::row::LeftOut;
+use crate::bench::running::Running;
 
 /// Who is measured.
 pub(crate) trait Peer {
@@ -28,32 +31,6 @@ pub(crate) trait Peer {
     fn start(&self, bench: &Bench, job: Job, upstream: SocketAddr) -> Result<Running, BenchError>;
 }
 
-/// A proxy that is up.
-#[derive(Debug)]
-pub(crate) struct Running {
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    /// None where there is no proxy in between.
-    pub(crate) process: Option<Process>,
-}
-
-impl Running {
-    /// Its processor time so far in seconds; no number where there is no proxy.
-    pub(crate) fn cpu_seconds(&self) -> Result<f64, BenchError> {
-        let process = self.process.as_ref();
-        process.map_or(Ok(f64::NAN), |process| proc::cpu_seconds(process.group()))
-    }
-}
-
-/// A peer that is not measured, and why.
-#[derive(Debug)]
-pub(crate) struct LeftOut {
-    /// Its name.
-    pub(crate) name: String,
-    /// Why not.
-    pub(crate) why: String,
-}
-
 /// Makes a peer, or says why it is not there.
 type Find = fn() -> Result<Box<dyn Peer>, String>;
 
@@ -61,7 +38,7 @@ type Find = fn() -> Result<Box<dyn Peer>, String>;
 const PEERS: [(&str, Find); 6] = [
     (haproxy::NAME, haproxy::find),
     (haproxy::SPLICING, haproxy::find_splicing),
-    (nginx::NAME, nginx::find),
+    (nginx_program::NAME, nginx::find),
     (envoy::NAME, envoy::find),
     (toxiproxy::NAME, toxiproxy::find),
     (socat::NAME, socat::find),
@@ -76,7 +53,7 @@ pub(crate) struct LineUp {
 }
 
 /// Ours, and those of its peers that are wanted and there.
-pub(crate) fn line_up(ours: Vec<ours::Ours>, wanted: &[String]) -> Result<LineUp, BenchError> {
+pub(crate) fn line_up(ours: Vec<Build>, wanted: &[String]) -> Result<LineUp, BenchError> {
     let mut known: Vec<&str> = PEERS.iter().map(|(name, _)| *name).collect();
     known.push(direct::NAME);
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
@@ -89,7 +66,7 @@ pub(crate) fn line_up(ours: Vec<ours::Ours>, wanted: &[String]) -> Result<LineUp
     }
     let mut peers: Vec<Box<dyn Peer>> = Vec::new();
     for build in ours {
-        peers.push(Box::new(build));
+        peers.push(Box::new(Ours(build)));
     }
     let mut left_out = Vec::new();
     for (name, find) in PEERS {

@@ -3,24 +3,22 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use super::{About, Metric, Row, Stand, Target};
+use super::{Row, TCP_AND_HTTP};
 use crate::bench::Bench;
-use crate::bench::ends::answering::Answering;
-use crate::bench::ends::asking::{Answered, Asking};
-use crate::bench::ends::sleeping::Sleeping;
-use crate::bench::ends::talk::Talk;
 use crate::bench::error::BenchError;
-use crate::bench::job::{Job, LATENCY};
-use crate::bench::lane::Lane;
-use crate::bench::peers::{Peer, Running};
+use crate::bench::proxy::ends::answering::Answering;
+use crate::bench::proxy::ends::asking::{Answered, Asking};
+use crate::bench::proxy::ends::sleeping::Sleeping;
+use crate::bench::proxy::ends::talk::Talk;
+use crate::bench::proxy::job::{Job, LATENCY};
+use crate::bench::proxy::lane::Lane;
+use crate::bench::proxy::peers::Peer;
 use crate::bench::ratio::{Bound, percentile};
+use crate::bench::row::{About, Metric, Stand, Target};
+use crate::bench::running::Running;
 
 const fn millis(name: &'static str) -> Metric {
-    Metric {
-        name,
-        decimals: 3,
-        compared: false,
-    }
+    Metric::shown(name, 3)
 }
 
 const METRICS: [Metric; 7] = [
@@ -30,34 +28,32 @@ const METRICS: [Metric; 7] = [
     millis("raw p50"),
     millis("raw p99"),
     millis("sleep p99"),
-    Metric {
-        name: "unseen %",
-        decimals: 1,
-        compared: false,
-    },
+    Metric::shown("unseen %", 1),
 ];
 
 const TARGETS: [Target; 2] = [
     Target {
         metric: 1,
+        way: None,
         against: None,
         bound: Bound::Within(0.0, 0.1),
     },
     Target {
         metric: 4,
+        way: None,
         against: None,
         bound: Bound::AtMost(0.7),
     },
 ];
 
-const JOBS: [Job; 2] = [Job::LateBytes, Job::LateHttp];
+pub(super) const JOBS: [Job; 2] = [Job::LateBytes, Job::LateHttp];
 
 pub(super) const LOW: About = About {
     name: "latency",
     title: "50 ms injected at low load: 4 connections, 64 messages/s, each after the one before; in \
             ms, own: without the fault, added: beyond 50 ms and its own, raw: beyond 50 ms; sleep: how \
             late threads wake up that only sleep so long, as often; unseen: left out because the measuring thread was interrupted",
-    jobs: &JOBS,
+    ways: TCP_AND_HTTP,
     metrics: &METRICS,
     targets: &TARGETS,
     wants_calm: true,
@@ -67,7 +63,7 @@ pub(super) const BUSY: About = About {
     name: "latency-busy",
     title: "50 ms injected at 2,000 messages/s: on 50 connections, several under way on each; \
             HTTP on 200 connections, one under way on each",
-    jobs: &JOBS,
+    ways: TCP_AND_HTTP,
     metrics: &METRICS,
     targets: &TARGETS,
     wants_calm: true,

@@ -2,25 +2,24 @@
 
 use std::time::Duration;
 
-use super::{About, Metric, Row, Stand, Target};
+use super::Row;
 use crate::bench::Bench;
-use crate::bench::ends::pouring::{Pouring, rate};
 use crate::bench::error::BenchError;
-use crate::bench::job::Job;
-use crate::bench::peers::{Peer, Running};
+use crate::bench::proxy::ends::pouring::{Pouring, rate};
+use crate::bench::proxy::job::Job;
+use crate::bench::proxy::peers::Peer;
 use crate::bench::ratio::Bound;
+use crate::bench::row::{About, Metric, ONE_WAY, Stand, Target};
+use crate::bench::running::Running;
 
 const fn share(name: &'static str) -> Metric {
-    Metric {
-        name,
-        decimals: 3,
-        compared: false,
-    }
+    Metric::shown(name, 3)
 }
 
 const fn exact(metric: usize) -> Target {
     Target {
         metric,
+        way: None,
         against: None,
         bound: Bound::Within(1.0, 0.02),
     }
@@ -29,11 +28,13 @@ const fn exact(metric: usize) -> Target {
 /// Bytes per second.
 const LIMITS: [u64; 4] = [100_000, 1_000_000, 10_000_000, 100_000_000];
 
+pub(super) const JOB: Job = Job::Limited(LIMITS[0]);
+
 pub(super) const ABOUT: About = About {
     name: "bandwidth",
     title: "what comes through of a limited bandwidth on 1 connection, in proportion to the limit, \
             over a second or more after the first bytes",
-    jobs: &[Job::Limited(LIMITS[0])],
+    ways: ONE_WAY,
     metrics: &[
         share("of 100 KB/s"),
         share("of 1 MB/s"),

@@ -1,34 +1,20 @@
 //! HTTP under load: `wrk`, a proxy, nginx.
 
-use super::{About, Metric, Row, Stand, Target};
+use super::Row;
 use crate::bench::error::BenchError;
-use crate::bench::job::Job;
-use crate::bench::peers::nginx::serve_http;
-use crate::bench::peers::{Peer, Running};
+use crate::bench::nginx::{Speaks, serve_http};
+use crate::bench::proxy::job::Job;
+use crate::bench::proxy::peers::Peer;
 use crate::bench::ratio::Bound;
+use crate::bench::row::{About, Metric, ONE_WAY, Stand, Target};
+use crate::bench::running::Running;
 use crate::bench::{Bench, wrk};
 
 const METRICS: [Metric; 4] = [
-    Metric {
-        name: "requests/s",
-        decimals: 0,
-        compared: true,
-    },
-    Metric {
-        name: "p50 ms",
-        decimals: 2,
-        compared: false,
-    },
-    Metric {
-        name: "p99 ms",
-        decimals: 2,
-        compared: false,
-    },
-    Metric {
-        name: "CPU s/100k",
-        decimals: 2,
-        compared: true,
-    },
+    Metric::compared("requests/s", 0),
+    Metric::shown("p50 ms", 2),
+    Metric::shown("p99 ms", 2),
+    Metric::compared("CPU s/100k", 2),
 ];
 const PER_SECOND: usize = 0;
 const CPU: usize = 3;
@@ -37,6 +23,7 @@ const CPU: usize = 3;
 const fn against(peer: &'static str, metric: usize, bound: Bound) -> Target {
     Target {
         metric,
+        way: None,
         against: Some(peer),
         bound,
     }
@@ -45,7 +32,7 @@ const fn against(peer: &'static str, metric: usize, bound: Bound) -> Target {
 pub(super) const KEEP_ALIVE: About = About {
     name: "keep-alive",
     title: "small HTTP answers (31 bytes) on 64 kept connections",
-    jobs: &[Job::Bytes],
+    ways: ONE_WAY,
     metrics: &METRICS,
     targets: &[
         against("haproxy", PER_SECOND, Bound::AtLeast(0.95)),
@@ -58,7 +45,7 @@ pub(super) const KEEP_ALIVE: About = About {
 pub(super) const NEW_CONNECTIONS: About = About {
     name: "new",
     title: "small HTTP answers, a new connection for each, 64 at once",
-    jobs: &[Job::Bytes],
+    ways: ONE_WAY,
     metrics: &METRICS,
     targets: &[
         against("haproxy", PER_SECOND, Bound::AtLeast(0.92)),
@@ -71,7 +58,7 @@ pub(super) const HTTP: About = About {
     name: "http",
     title: "small HTTP answers on 64 kept connections, understood as HTTP: ours with 20 faults that \
             do not hit, Envoy with its fault filter at 0 %, Toxiproxy as it is",
-    jobs: &[Job::HttpMissed],
+    ways: ONE_WAY,
     metrics: &METRICS,
     targets: &[
         against("envoy", PER_SECOND, Bound::AtLeast(1.8)),
@@ -88,7 +75,7 @@ struct Requests {
 
 fn open(bench: &Bench, new_connections: bool) -> Result<Box<dyn Row>, BenchError> {
     Ok(Box::new(Requests {
-        service: serve_http(bench)?,
+        service: serve_http(bench, bench.cores, Speaks::Http1)?,
         new_connections,
     }))
 }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::error::BenchError;
-use crate::bench::lane::Lane;
+use crate::bench::proxy::lane::Lane;
 
 /// Threads that each sleep again and again.
 #[derive(Clone, Copy, Debug)]

@@ -2,35 +2,28 @@
 
 use std::time::{Duration, Instant};
 
-use super::{About, Metric, Row, Stand, Target};
+use super::Row;
 use crate::bench::Bench;
-use crate::bench::ends::pouring::{Draining, Pouring};
 use crate::bench::error::BenchError;
-use crate::bench::job::Job;
-use crate::bench::peers::{Peer, Running};
+use crate::bench::proxy::ends::pouring::{Draining, Pouring};
+use crate::bench::proxy::job::Job;
+use crate::bench::proxy::peers::Peer;
 use crate::bench::ratio::Bound;
+use crate::bench::row::{About, Metric, ONE_WAY, Stand, Target};
+use crate::bench::running::Running;
 
-const METRICS: [Metric; 2] = [
-    Metric {
-        name: "MB/s",
-        decimals: 0,
-        compared: true,
-    },
-    Metric {
-        name: "CPU s/GB",
-        decimals: 3,
-        compared: true,
-    },
-];
+const METRICS: [Metric; 2] = [Metric::compared("MB/s", 0), Metric::compared("CPU s/GB", 3)];
 
 const TARGETS: [Target; 2] = [
     Target {
         metric: 0,
+        way: None,
         against: Some("haproxy"),
         bound: Bound::AtLeast(1.05),
     },
     Target {
         metric: 1,
+        way: None,
         against: Some("haproxy"),
         bound: Bound::AtMost(0.8),
     },
@@ -39,7 +32,7 @@ const TARGETS: [Target; 2] = [
 pub(super) const FOUR: About = About {
     name: "bulk",
     title: "bytes without end on 4 connections",
-    jobs: &[Job::Bulk],
+    ways: ONE_WAY,
     metrics: &METRICS,
     targets: &TARGETS,
     wants_calm: true,
@@ -48,7 +41,7 @@ pub(super) const FOUR: About = About {
 pub(super) const ONE: About = About {
     name: "bulk-one",
     title: "bytes without end on 1 connection",
-    jobs: &[Job::Bulk],
+    ways: ONE_WAY,
     metrics: &METRICS,
     targets: &TARGETS,
     wants_calm: true,

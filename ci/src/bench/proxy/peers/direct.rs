@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 
-use super::{Peer, Running};
+use super::Peer;
 use crate::bench::Bench;
 use crate::bench::error::BenchError;
-use crate::bench::job::Job;
+use crate::bench::proxy::job::Job;
+use crate::bench::running::Running;
 
 pub(super) const NAME: &str = "direct";
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::bench::error::BenchError;
-use crate::bench::job::Job;
-use crate::bench::peers::nginx::serve_http;
-use crate::bench::peers::{Peer, Running};
+use crate::bench::nginx::{Speaks, serve_http};
 use crate::bench::process::Process;
+use crate::bench::proxy::job::Job;
+use crate::bench::proxy::peers::Peer;
+use crate::bench::running::Running;
 use crate::bench::{Bench, proc, table, tools, wrk};
 use crate::steps::tell;
 
@@ -27,7 +28,7 @@ type Counts = BTreeMap<String, f64>;
 
 /// A table: a line for each system call, a column for each proxy.
 pub(crate) fn count(bench: &Bench, peers: &[Box<dyn Peer>]) -> Result<String, BenchError> {
-    let service = serve_http(bench)?;
+    let service = serve_http(bench, bench.cores, Speaks::Http1)?;
     let mut head = vec!["calls for each request".to_owned()];
     let mut columns: Vec<Counts> = Vec::new();
     for job in [Job::Bytes, Job::Http] {

@@ -4,10 +4,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Peer, Running};
+use super::Peer;
 use crate::bench::error::{BenchError, Doing};
-use crate::bench::job::Job;
 use crate::bench::process::Process;
+use crate::bench::proxy::job::Job;
+use crate::bench::running::Running;
 use crate::bench::{Bench, ports, tools};
 
 pub(super) const NAME: &str = "haproxy";
