@@ -43,6 +43,8 @@ enum Command {
 enum Bench {
     /// Our proxy beside haproxy, nginx, Envoy, socat and Toxiproxy
     Proxy(bench::Options),
+    /// Our load engine beside wrk, wrk2, h2load, oha, k6 and hyper without an engine
+    Load(bench::Options),
 }
 
 /// What can be installed.
@@ -107,6 +109,7 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Bench(Bench::Proxy(options)) => Ok(bench::proxy::run(&options)?),
             #[cfg(target_os = "linux")]
+            Self::Bench(Bench::Load(options)) => Ok(bench::load::run(&options)?),
             #[cfg(target_os = "linux")]
             Self::Install(Install::Peers) => Ok(bench::install_peers()?),
         }

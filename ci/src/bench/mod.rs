@@ -2,6 +2,7 @@
 //!
 //! A map of the room:
 //!
+//! - [`proxy`]: our proxy beside other proxies; [`load`]: our load engine beside other generators;
 //! - [`session`]: the order of a run; `install`, `tools`: the peers' programs; [`builds`]: our own;
 //! - `machine`, `cores`, `process`, `running`, `proc`, `ports`: the machine and the processes on it;
 //! - `nginx`: the service that answers; `wrk`: what it prints;
@@ -16,6 +17,7 @@ mod cores;
 mod error;
 mod install;
 mod judge;
+pub(crate) mod load;
 mod machine;
 mod nginx;
 mod ports;
