@@ -8,7 +8,7 @@
 //! - `edge`: which faults are active, and `decision`: what they do to one exchange;
 //! - `http`, `tcp`: the relays that carry a decision out, at the `pace` that it says;
 //! - [`fault`]: the faults, one a file; [`which`] exchanges they are meant for, and which [`times`];
-//! - `wire`, `timer`: sockets and deadlines; [`tls`]: what may lie over a socket;
+//! - `wire`, [`timer`]: sockets and deadlines; [`tls`]: what may lie over a socket;
 //! - [`dice`]: randomness that is a pure function of what is decided;
 //! - [`observe`]: what was seen;
 //! - [`switchboard`]: a forward proxy, by which callers reach several edges;
@@ -35,7 +35,7 @@ pub mod plane;
 pub mod stub;
 pub mod switchboard;
 mod tcp;
-mod timer;
+pub mod timer;
 pub mod times;
 pub mod tls;
 pub mod toxiproxy;

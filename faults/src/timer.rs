@@ -44,7 +44,11 @@ thread_local! {
 }
 
 /// Drives this thread's timers; to be polled as long as the thread has any.
-pub(crate) async fn drive() -> io::Result<()> {
+///
+/// # Errors
+///
+/// Where the system has no timer left to give; then none of this thread's timers ever rings.
+pub async fn drive() -> io::Result<()> {
     let kernel = Kernel::new()?;
     TIMERS.with_borrow_mut(|timers| timers.kernel = Some(kernel.clone()));
     loop {
@@ -139,8 +143,8 @@ impl Drop for Alarm {
     }
 }
 
-/// Waits until then.
-pub(crate) async fn sleep_until(due: Instant) {
+/// Waits until then, on a thread whose timers are driven ([`drive`]).
+pub async fn sleep_until(due: Instant) {
     let mut alarm = Alarm::default();
     poll_fn(|cx| alarm.poll_until(cx, due)).await;
 }

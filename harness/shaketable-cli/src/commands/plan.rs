@@ -137,18 +137,17 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
         brief(phases.fault),
         brief(phases.recovery)
     );
-    let requests: Vec<String> = experiment
-        .load
-        .requests
-        .iter()
-        .map(|request| format!("{} × {}", request.weight, request.name))
-        .collect();
-    let _ = writeln!(
-        out,
-        "  load   {} of {}",
-        experiment.load.rate,
-        requests.join(", ")
-    );
+    if experiment.load.streams.is_empty() {
+        let _ = writeln!(out, "  load   none");
+    }
+    for stream in &experiment.load.streams {
+        let requests = stream.requests.iter();
+        let requests: Vec<String> = requests
+            .map(|request| format!("{} × {}", request.weight, request.name))
+            .collect();
+        let of = requests.join(", ");
+        let _ = writeln!(out, "  load   {} of {of}", stream.describe());
+    }
     for check in &experiment.checks {
         let params = match &check.params {
             serde_json::Value::Object(params) if params.is_empty() => String::new(),

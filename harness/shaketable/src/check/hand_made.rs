@@ -455,12 +455,9 @@ fn moments(when: Range<Nanos>, every: Nanos) -> impl Iterator<Item = Nanos> {
 
 fn call(class: u16, at: Nanos, comes: Comes) -> Call {
     Call {
-        class,
-        serial: false,
-        intended: at,
-        sent: at,
         end: comes.after.map(|after| at + after),
         status: comes.status,
         outcome: comes.outcome,
+        ..Call::begun(class, false, at, at)
     }
 }

@@ -104,10 +104,13 @@ impl<'a> View<'a> {
             .filter(within)
     }
 
-    /// The calls of the load (not the serial ones) that were meant for a phase.
+    /// The calls of the load (not the serial ones) that were meant for a phase. Those that were
+    /// left as planned are none: nobody knows how they would have come out.
     pub fn calls(&self, mark: PhaseMark) -> impl Iterator<Item = &'a Call> {
-        let within =
-            move |call: &&Call| !call.serial && (mark.from..mark.until).contains(&call.intended);
+        let within = move |call: &&Call| {
+            let stayed = !call.serial && call.outcome != Outcome::Aborted;
+            stayed && (mark.from..mark.until).contains(&call.intended)
+        };
         self.recording.calls.iter().filter(within)
     }
 

@@ -10,7 +10,7 @@ use super::start::Lab;
 use crate::check::view::nanos;
 use crate::event::{Event, Events};
 use crate::launch::last_lines;
-use crate::load::Engine;
+use crate::load::{CallLog, Engine};
 use crate::plan::Plan;
 use crate::record::{Class, Death, FaultMark, PhaseMark, Recording, ServiceSeen};
 use crate::suite::{Experiment, Start};
@@ -77,6 +77,8 @@ pub(super) struct Witnesses<'a> {
     pub(super) experiment: &'a Experiment,
     pub(super) lab: &'a Lab,
     pub(super) engine: &'a Engine,
+    pub(super) calls: &'a CallLog,
+    pub(super) classes: &'a [Class],
     pub(super) hiccups: &'a HiccupMeter,
     pub(super) starvation: &'a StarvationMeter,
     pub(super) deaths: &'a Deaths,
@@ -92,22 +94,12 @@ impl Witnesses<'_> {
         faults: &[FaultMark],
         interrupted: bool,
     ) -> Recording {
-        let (calls, missed) = self.engine.calls();
-        let seen = self
-            .lab
-            .proxies
-            .iter()
-            .map(shaketable_faults::plane::Proxy::seen)
-            .collect();
+        let seen = self.lab.proxies.iter().map(|proxy| proxy.seen()).collect();
         let service = |(name, service): (&String, &crate::suite::Service)| ServiceSeen {
             name: name.clone(),
             ours: service.is_started(),
             stub: matches!(service.start, Start::Stub(_)),
             ready_after: nanos(self.lab.ready_after.get(name).copied().unwrap_or_default()),
-        };
-        let class = |request: &crate::suite::Request| Class {
-            name: request.name.clone(),
-            to: request.to.clone(),
         };
         Recording {
             suite: self.plan.suite.name.clone(),
@@ -123,9 +115,10 @@ impl Witnesses<'_> {
                 .map(|edge| edge.name.clone())
                 .collect(),
             seen,
-            classes: self.experiment.load.requests.iter().map(class).collect(),
-            calls,
-            missed,
+            classes: self.classes.to_vec(),
+            calls: self.calls.calls(),
+            missed: self.calls.missed(),
+            errors: self.calls.errors(),
             phases: phases.to_vec(),
             faults: faults.to_vec(),
             deaths: self.deaths.so_far(),

@@ -10,15 +10,18 @@
 //! | `run` | one experiment in a fresh lab, from the first process to the report |
 //! | `setting` | what a run needs to know beside its plan |
 //! | `phases` | runs through the phases, injects and lifts, asks the judge at fixed points |
-//! | `survey` | which kind of call needs which edge, found out one call at a time |
+//! | `activity` | what is under way on the edges: when a call has had all its consequences |
+//! | `load` | the load, made of what the suite says and of where the services listen |
 //! | `collect` | the recording, gathered from whoever saw something |
 //! | `waits` | how long targets waited for a processor |
 //! | `stalls` | notices when the machine does not let the harness or a target run |
 //!
 //! **Invariant:** a lab that was started is taken down on every way out.
 
+mod activity;
 mod collect;
 mod inject;
+mod load;
 mod order;
 mod phases;
 mod proxies;
@@ -27,7 +30,7 @@ mod setting;
 mod stalls;
 mod start;
 mod stubs;
-mod survey;
+
 mod vouch;
 mod waits;
 

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::collect::Witnesses;
 use super::inject::inject;
-use super::survey::survey;
 use crate::check::State;
 use crate::check::view::nanos;
 use crate::event::{Event, Events};
@@ -24,6 +23,9 @@ const TIMES_MAX: u32 = 3;
 const PROGRESS: Duration = Duration::from_millis(500);
 /// The windows by which the warm-up sees that the system has settled.
 const WINDOW: Duration = Duration::from_millis(300);
+
+/// How often each kind of call is made alone before the load begins.
+const SURVEYS: usize = 3;
 
 /// What came of the phases.
 pub(super) struct Ran {
@@ -115,19 +117,13 @@ impl<'a> Phases<'a> {
     /// The survey, then the load until three windows agree.
     async fn warm_up(&mut self, length: Duration) -> Result<(), Stop> {
         self.begin(Phase::WarmUp, length);
-        let (lab, experiment) = (self.witnesses.lab, self.witnesses.experiment);
-        let asking = survey(
-            self.witnesses.engine,
-            experiment.load.requests.len(),
-            &lab.proxies,
-        );
         tokio::select! {
-            () = asking => {}
+            () = self.survey() => {}
             () = self.cancel.cancelled() => { self.mark_end(); return Err(Stop::Interrupted) }
             () = self.died.notified() => { self.mark_end(); return Err(Stop::Died) }
         }
-        self.witnesses.engine.begin(experiment.load.rate.0);
         let began = self.witnesses.clock.now();
+        self.witnesses.engine.phase(Phase::WarmUp, began);
         self.wait(Phase::WarmUp, length).await?;
         while !self.has_settled() && self.witnesses.clock.now() - began < nanos(length * TIMES_MAX)
         {
@@ -136,12 +132,19 @@ impl<'a> Phases<'a> {
         Ok(())
     }
 
+    /// Finds out which kind of call needs which edge: each a few times, one at a time.
+    async fn survey(&self) {
+        for _ in 0..SURVEYS {
+            self.witnesses.engine.survey().await;
+        }
+    }
+
     /// Whether the median latencies of the last three windows agree within 10% (or 1 ms, below
     /// which they are noise).
     fn has_settled(&self) -> bool {
         let now = self.witnesses.clock.now();
         let window = nanos(WINDOW);
-        let medians: Vec<Nanos> = self.witnesses.engine.since(0, |calls| {
+        let medians: Vec<Nanos> = self.witnesses.calls.since(0, |calls| {
             let median = |back: u64| {
                 let until = now.saturating_sub(back * window);
                 let mut latencies: Vec<Nanos> = calls
@@ -215,6 +218,10 @@ impl<'a> Phases<'a> {
             from,
             until: Nanos::MAX,
         });
+        if phase != Phase::WarmUp {
+            // In the warm-up the load begins behind the survey.
+            self.witnesses.engine.phase(phase, from);
+        }
         self.events.tell(Event::PhaseBegan { phase, planned });
     }
 
@@ -248,7 +255,7 @@ impl<'a> Phases<'a> {
     }
 
     fn tell_progress(&mut self, phase: Phase, done: f64) {
-        let (total, ended, good, in_flight) = self.witnesses.engine.since(self.reported, |calls| {
+        let (total, ended, good, in_flight) = self.witnesses.calls.since(self.reported, |calls| {
             let ended = calls.iter().filter(|call| call.end.is_some()).count();
             let good = calls.iter().filter(|call| call.is_good()).count();
             (calls.len(), ended, good, calls.len() - ended)
@@ -310,7 +317,7 @@ impl<'a> Phases<'a> {
     async fn drain(&self) {
         let deadline = tokio::time::Instant::now() + Duration::from_millis(300);
         let open = |calls: &[crate::record::Call]| calls.iter().any(|call| call.end.is_none());
-        while tokio::time::Instant::now() < deadline && self.witnesses.engine.since(0, open) {
+        while tokio::time::Instant::now() < deadline && self.witnesses.calls.since(0, open) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use shaketable_faults::plane::{Forward, Plane, PlaneError, Proxy};
 use shaketable_faults::switchboard::Route;
@@ -61,7 +62,7 @@ async fn prepare(
 pub(super) async fn forwards(
     plane: &Plane,
     edges: &[Edge],
-    proxies: &[Proxy],
+    proxies: &[Arc<Proxy>],
 ) -> Result<BTreeMap<String, Forward>, LabError> {
     let mut forwards = BTreeMap::new();
     for edge in edges.iter().filter(|edge| !edge.proxied.is_empty()) {
@@ -85,7 +86,13 @@ pub(super) async fn forwards(
         });
         let name = format!("the HTTP proxy of {caller}");
         let routes = by_name.chain(by_address);
-        let forward = plane.open_forward(&name, ANYWHERE.into(), routes).await?;
+        let forward = plane
+            .open_forward(
+                &name,
+                ANYWHERE.into(),
+                routes.map(|(route, proxy)| (route, &**proxy)),
+            )
+            .await?;
         forwards.insert(caller.to_owned(), forward);
     }
     Ok(forwards)
@@ -106,7 +113,7 @@ pub(super) fn beside(service: &Service, edges: &[Edge]) -> Option<String> {
 /// A caller's edges, with their proxies.
 fn of_caller<'a>(
     edges: &'a [Edge],
-    proxies: &'a [Proxy],
+    proxies: &'a [Arc<Proxy>],
     caller: &'a str,
 ) -> impl Iterator<Item = (&'a Edge, SocketAddr)> {
     edges
@@ -117,7 +124,11 @@ fn of_caller<'a>(
 }
 
 /// What `$NAME` stands for in a caller's command line, environment and files.
-pub(super) fn names(edges: &[Edge], proxies: &[Proxy], caller: &str) -> BTreeMap<String, String> {
+pub(super) fn names(
+    edges: &[Edge],
+    proxies: &[Arc<Proxy>],
+    caller: &str,
+) -> BTreeMap<String, String> {
     let own: Vec<(&Edge, SocketAddr)> = of_caller(edges, proxies, caller).collect();
     names_of_caller(own.iter().map(|(edge, _)| *edge))
         .into_iter()
@@ -126,7 +137,11 @@ pub(super) fn names(edges: &[Edge], proxies: &[Proxy], caller: &str) -> BTreeMap
 }
 
 /// The environment variables by which a caller finds its proxies.
-pub(super) fn variables(edges: &[Edge], proxies: &[Proxy], caller: &str) -> Vec<(String, String)> {
+pub(super) fn variables(
+    edges: &[Edge],
+    proxies: &[Arc<Proxy>],
+    caller: &str,
+) -> Vec<(String, String)> {
     of_caller(edges, proxies, caller)
         .flat_map(|(edge, proxy)| {
             let value = move |(name, form): (&String, &crate::between::form::Form)| {
@@ -138,7 +153,7 @@ pub(super) fn variables(edges: &[Edge], proxies: &[Proxy], caller: &str) -> Vec<
 }
 
 /// The names of hosts that lead a caller to its proxies.
-pub(super) fn hosts(edges: &[Edge], proxies: &[Proxy], caller: &str) -> Vec<(IpAddr, String)> {
+pub(super) fn hosts(edges: &[Edge], proxies: &[Arc<Proxy>], caller: &str) -> Vec<(IpAddr, String)> {
     of_caller(edges, proxies, caller)
         .flat_map(|(edge, proxy)| {
             edge.hosts

@@ -1,23 +1,26 @@
 //! One experiment after the other, each in a fresh lab, from the first process to the report.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use shaketable_faults::dice;
 use shaketable_faults::observe::Clock;
 
+use super::activity::Edges;
 use super::collect::{Deaths, Witnesses};
+use super::load;
 use super::phases::{Phases, Ran};
 use super::setting::Setting;
 use super::stalls::{HiccupMeter, StarvationMeter};
 use super::start::{Lab, LabError, file_name};
 use crate::event::Event;
 use crate::judge::judge;
-use crate::load::{Engine, Mix, Shape};
+use crate::load::{CallLog, Engine};
 use crate::plan::Plan;
 use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome};
 use crate::saved;
-use crate::suite::{Experiment, Request};
+use crate::suite::Experiment;
 
 /// Runs every experiment of a plan and reports.
 pub async fn run(plan: &Plan, setting: &Setting) -> Report {
@@ -127,7 +130,7 @@ async fn in_fresh_lab(
         move |source| LabError::Own { what, source }
     };
     std::fs::create_dir_all(dir).map_err(own(&format!("create {}", dir.display())))?;
-    let clock = Clock::start();
+    let (clock, zero) = (Clock::start(), SystemTime::now());
     let began = Instant::now();
     let lab = Lab::start(plan, experiment, setting, dir, clock).await?;
     report.ready_s = began.elapsed().as_secs_f64();
@@ -139,7 +142,7 @@ async fn in_fresh_lab(
         unreverted,
     } = observed?;
     let checks = plan.suite.checks_of(experiment);
-    saved::write(&recording, &checks, dir).map_err(own("write the recording"))?;
+    saved::write(&recording, zero, &checks, dir).map_err(own("write the recording"))?;
 
     report.verdicts = judge(checks.iter().map(|entry| entry.check.as_ref()), &recording);
     report.interrupted = recording.interrupted;
@@ -173,26 +176,19 @@ async fn observe(
         .collect();
     let starvation = StarvationMeter::start(clock, targets).map_err(own("watch the targets"))?;
     let (deaths, died) = Deaths::watch(lab, clock, &setting.events);
-    let shapes: Result<Vec<Shape>, LabError> = experiment
-        .load
-        .requests
-        .iter()
-        .map(|request| shape(request, lab).map_err(own("prepare the load")))
-        .collect();
-    let mix = Mix::new(
-        experiment
-            .load
-            .requests
-            .iter()
-            .map(|request| request.weight),
-    );
-    let engine = Engine::start(clock, shapes?, mix, experiment.load.timeout, trace_base)
+    let (spec, classes) =
+        load::spec(plan, experiment, lab, trace_base).map_err(own("prepare the load"))?;
+    let calls = Arc::new(CallLog::default());
+    let activity = Arc::new(Edges(lab.proxies.clone()));
+    let engine = Engine::start(clock, spec, Arc::clone(&calls) as _, activity)
         .map_err(|error| own("start the load")(std::io::Error::other(error)))?;
     let witnesses = Witnesses {
         plan,
         experiment,
         lab,
         engine: &engine,
+        calls: &calls,
+        classes: &classes,
         hiccups: &hiccups,
         starvation: &starvation,
         deaths: &deaths,
@@ -203,29 +199,4 @@ async fn observe(
         .run()
         .await;
     Ok(ran)
-}
-
-/// A request of the suite, ready to be sent.
-fn shape(request: &Request, lab: &Lab) -> std::io::Result<Shape> {
-    use std::io::Error;
-    let to = lab
-        .addresses
-        .get(&request.to)
-        .copied()
-        .ok_or_else(|| Error::other(format!("nobody is `{}`", request.to)))?;
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in &request.headers {
-        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(Error::other)?;
-        headers.append(
-            name,
-            http::HeaderValue::from_str(value).map_err(Error::other)?,
-        );
-    }
-    Ok(Shape {
-        to,
-        method: http::Method::from_bytes(request.method.as_bytes()).map_err(Error::other)?,
-        path: request.path.parse().map_err(Error::other)?,
-        headers,
-        body: request.body.clone().unwrap_or_default().into(),
-    })
 }

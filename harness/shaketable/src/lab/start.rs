@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shaketable_faults::observe::{Clock, Trouble};
@@ -108,7 +109,7 @@ pub enum LabError {
 
 /// A running set-up.
 pub(super) struct Lab {
-    pub(super) proxies: Vec<Proxy>,
+    pub(super) proxies: Vec<Arc<Proxy>>,
     /// The HTTP proxies of callers that are told of one, by the caller.
     forwards: BTreeMap<String, Forward>,
     /// Who vouches for the proxies, where callers speak TLS.
@@ -189,7 +190,7 @@ impl Lab {
     ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
             let (proxy, claim) = proxies::open(&self.plane, edge, self.voucher.as_ref()).await?;
-            self.proxies.push(proxy);
+            self.proxies.push(Arc::new(proxy));
             self.claims.extend(claim);
         }
         self.forwards = proxies::forwards(&self.plane, &plan.suite.edges, &self.proxies).await?;

@@ -1,52 +1,63 @@
-//! The engine: a thread that sends each call when it is due, whatever became of the earlier ones.
+//! The engine: a thread on which every stream of the load goes its way through the phases.
 
-use std::net::SocketAddr;
+use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
 use shaketable_faults::observe::Clock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::connections::Connections;
-use super::log::CallLog;
-use super::schedule::{Mix, due};
-use crate::record::{Call, Nanos, Outcome};
+use super::client::Client;
+use super::pace::Pace;
+use super::recorder::Recorder;
+use super::script::{Arrived, Ground, Script};
+use super::spec::Spec;
+use super::stream::Running;
+use crate::record::{Nanos, Phase};
 
-/// The most calls that may be in flight; what is due beyond that counts as missed.
-const IN_FLIGHT_MAX: usize = 10_000;
-
-/// One kind of call, ready to be sent.
-#[derive(Clone, Debug)]
-pub struct Shape {
-    /// Where it goes.
-    pub to: SocketAddr,
-    /// The method.
-    pub method: http::Method,
-    /// Path and query.
-    pub path: http::Uri,
-    /// Headers beside `host`, the trace and the call id.
-    pub headers: http::HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
+/// Nothing new for so long is quiescence.
+const QUIET: Duration = Duration::from_millis(15);
+/// The longest wait for it after one call.
+const QUIET_MAX: Duration = Duration::from_millis(500);
+/// How often it is looked for.
+const LOOK: Duration = Duration::from_millis(3);
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("start the load: {0}")]
 pub struct EngineError(#[from] std::io::Error);
 
+/// What is under way behind the targets, so that a call can be made alone.
+pub trait Activity: Debug + Send + Sync {
+    /// How much has been seen so far.
+    fn seen(&self) -> usize;
+    /// How much of that is still under way.
+    fn under_way(&self) -> usize;
+}
+
+/// Nobody watches what is behind the targets.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwatched;
+
+impl Activity for Unwatched {
+    fn seen(&self) -> usize {
+        0
+    }
+
+    fn under_way(&self) -> usize {
+        0
+    }
+}
+
 enum Command {
-    /// One call, alone.
-    Serial(u16, oneshot::Sender<()>),
-    /// Calls at a constant rate from now on.
-    Begin(f64),
-    /// No more calls.
+    /// Every script once, alone.
+    Survey(oneshot::Sender<()>),
+    /// A phase begins.
+    Phase(Phase, Nanos),
+    /// No more calls arrive.
     Stop,
 }
 
@@ -54,91 +65,88 @@ enum Command {
 #[derive(Debug)]
 pub struct Engine {
     commands: mpsc::UnboundedSender<Command>,
-    log: Arc<CallLog>,
+    /// How many streams go on.
+    going: watch::Receiver<usize>,
     end: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the sending side needs to know.
-struct Sender {
-    clock: Clock,
-    shapes: Vec<Shape>,
-    timeout: Duration,
-    trace_base: u64,
-    log: Arc<CallLog>,
-    connections: Connections,
-}
-
 impl Engine {
-    /// Starts the thread. `mix` says how often each of the shapes is sent.
+    /// Starts the thread. Nothing is sent before a phase begins.
     pub fn start(
         clock: Clock,
-        shapes: Vec<Shape>,
-        mix: Mix,
-        timeout: Duration,
-        trace_base: u64,
+        spec: Spec,
+        recorder: Arc<dyn Recorder>,
+        activity: Arc<dyn Activity>,
     ) -> Result<Self, EngineError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let log = Arc::new(CallLog::default());
         let (commands, inbox) = mpsc::unbounded_channel();
+        let (went, going) = watch::channel(spec.streams.len());
         let end = CancellationToken::new();
-        let (thread_log, ended) = (Arc::clone(&log), end.clone());
+        let ended = end.clone();
         let thread = std::thread::Builder::new()
             .name("load".to_owned())
             .spawn(move || {
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, async move {
-                    let connections = Connections::default();
-                    let sender = Rc::new(Sender {
+                    let pacing = spec.pacing.chosen(&spec.streams);
+                    let ground = Rc::new(Ground {
                         clock,
-                        shapes,
-                        timeout,
-                        trace_base,
-                        log: thread_log,
-                        connections,
+                        client: Client::new(spec.targets),
+                        recorder,
+                        trace_base: spec.trace_base,
                     });
+                    let quiet = Quiet(activity);
+                    let pace = Pace::new(clock, pacing);
+                    let streams = spec.streams.into_iter().zip(0..);
+                    let streams = streams
+                        .map(|(stream, number)| Running::new(stream, spec.seed, number))
+                        .collect();
+                    let crew = Crew {
+                        ground,
+                        quiet,
+                        pace,
+                        streams,
+                        went,
+                    };
                     tokio::select! {
-                        () = run(sender, &mix, inbox) => {}
+                        () = crew.work(inbox) => {}
                         () = ended.cancelled() => {}
                     }
                 });
             })?;
         Ok(Self {
             commands,
-            log,
+            going,
             end,
             thread: Some(thread),
         })
     }
 
-    /// Makes one call of a class and waits for its end.
-    pub async fn serial(&self, class: u16) {
+    /// Does every script of every stream once, one call at a time, with quiescence after each.
+    pub async fn survey(&self) {
         let (done, ended) = oneshot::channel();
-        if self.commands.send(Command::Serial(class, done)).is_ok() {
+        if self.commands.send(Command::Survey(done)).is_ok() {
             let _ = ended.await;
         }
     }
 
-    /// Begins to send at a constant rate.
-    pub fn begin(&self, per_second: f64) {
-        let _ = self.commands.send(Command::Begin(per_second));
+    /// A phase begins at a moment: the streams that start with it do so.
+    pub fn phase(&self, phase: Phase, at: Nanos) {
+        let _ = self.commands.send(Command::Phase(phase, at));
     }
 
-    /// Sends no more calls; those under way go on.
+    /// No more calls arrive; those under way go on.
     pub fn stop(&self) {
         let _ = self.commands.send(Command::Stop);
     }
 
-    /// All calls so far, and how many were due and not sent.
-    pub fn calls(&self) -> (Vec<Call>, u64) {
-        self.log.snapshot()
-    }
-
-    /// Looks at the calls from this index on, without copying them.
-    pub fn since<T>(&self, index: usize, look: impl FnOnce(&[Call]) -> T) -> T {
-        self.log.since(index, look)
+    /// Waits until every stream has come to its end, with all its calls.
+    pub async fn ended(&self) {
+        let mut going = self.going.clone();
+        let _ = going.wait_for(|streams| *streams == 0).await;
     }
 }
 
@@ -151,98 +159,83 @@ impl Drop for Engine {
     }
 }
 
-async fn run(sender: Rc<Sender>, mix: &Mix, mut inbox: mpsc::UnboundedReceiver<Command>) {
-    /// A constant rate under way.
-    struct Stream {
-        first: Nanos,
-        per_second: f64,
-        index: u64,
-    }
-    let mut stream: Option<Stream> = None;
-    let mut in_flight = tokio::task::JoinSet::new();
-    loop {
-        let next = stream
-            .as_ref()
-            .map(|s| sender.clock.at(s.first + due(s.index, s.per_second)));
-        let wait = async {
-            match next {
-                Some(moment) => tokio::time::sleep_until(moment.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            command = inbox.recv() => match command {
-                None => return,
-                Some(Command::Stop) => stream = None,
-                Some(Command::Begin(per_second)) => {
-                    stream = Some(Stream { first: sender.clock.now(), per_second, index: 0 });
+/// Everybody who works on the thread.
+struct Crew {
+    ground: Rc<Ground>,
+    quiet: Quiet,
+    pace: Pace,
+    streams: Vec<Running>,
+    went: watch::Sender<usize>,
+}
+
+impl Crew {
+    async fn work(self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+        let streams: Vec<Rc<Running>> = self.streams.into_iter().map(Rc::new).collect();
+        let stop = CancellationToken::new();
+        let mut waiting: Vec<usize> = (0..streams.len()).collect();
+        let mut at_work = tokio::task::JoinSet::new();
+        loop {
+            let command = tokio::select! {
+                biased;
+                command = inbox.recv() => command,
+                Some(_) = at_work.join_next() => {
+                    self.went.send_replace(waiting.len() + at_work.len());
+                    continue;
                 }
-                Some(Command::Serial(class, done)) => {
-                    let now = sender.clock.now();
-                    Rc::clone(&sender).call(class, true, now).await;
+            };
+            match command {
+                None => return,
+                Some(Command::Stop) => {
+                    stop.cancel();
+                    waiting.clear();
+                    self.went.send_replace(at_work.len());
+                }
+                Some(Command::Phase(phase, at)) => {
+                    for place in waiting.extract_if(.., |place| streams[*place].starts(phase)) {
+                        let stream = Rc::clone(&streams[place]);
+                        let (ground, quiet) = (Rc::clone(&self.ground), self.quiet.clone());
+                        let (pace, stop) = (self.pace.clone(), stop.clone());
+                        at_work.spawn_local(stream.run(ground, pace, quiet, at, stop));
+                    }
+                }
+                Some(Command::Survey(done)) => {
+                    for script in streams.iter().flat_map(|stream| stream.scripts()) {
+                        alone(script, &self.ground, &self.quiet).await;
+                    }
                     let _ = done.send(());
                 }
-            },
-            () = wait => {}
-        }
-        while in_flight.try_join_next().is_some() {}
-        let Some(stream) = &mut stream else { continue };
-        let now = sender.clock.now();
-        loop {
-            let intended = stream.first + due(stream.index, stream.per_second);
-            if intended > now {
-                break;
-            }
-            let class = u16::try_from(mix.class(stream.index)).unwrap_or(u16::MAX);
-            stream.index += 1;
-            if in_flight.len() < IN_FLIGHT_MAX {
-                in_flight.spawn_local(Rc::clone(&sender).call(class, false, intended));
-            } else {
-                sender.log.miss();
             }
         }
     }
 }
 
-impl Sender {
-    async fn call(self: Rc<Self>, class: u16, serial: bool, intended: Nanos) {
-        let Some(shape) = self.shapes.get(usize::from(class)) else {
-            return;
-        };
-        let Some(index) = self.log.begin(class, serial, intended, self.clock.now()) else {
-            return;
-        };
-        let exchange = self
-            .connections
-            .exchange(shape.to, self.request(shape, index));
-        let (outcome, status) = match tokio::time::timeout(self.timeout, exchange).await {
-            Ok(Ok(status)) => (Outcome::Answered, Some(status)),
-            Ok(Err(outcome)) => (outcome, None),
-            Err(_) => (Outcome::TimedOut, None),
-        };
-        self.log.end(index, self.clock.now(), outcome, status);
-    }
+/// Does a script while nothing else is done.
+pub(super) async fn alone(script: &Script, ground: &Rc<Ground>, quiet: &Quiet) {
+    let arrived = Arrived {
+        intended: ground.clock.now(),
+        serial: true,
+    };
+    script.run(ground, arrived).await;
+    quiet.comes().await;
+}
 
-    fn request(&self, shape: &Shape, index: usize) -> Request<Full<Bytes>> {
-        let call = index as u64 + 1;
-        let id = format!("{:016x}{call:016x}", self.trace_base);
-        let mut request = Request::new(Full::new(shape.body.clone()));
-        *request.method_mut() = shape.method.clone();
-        *request.uri_mut() = shape.path.clone();
-        let headers = request.headers_mut();
-        headers.clone_from(&shape.headers);
-        let mut set = |name: http::HeaderName, value: String| {
-            if let Ok(value) = http::HeaderValue::from_str(&value) {
-                headers.entry(name).or_insert(value);
+/// The end of everything that a call caused.
+#[derive(Clone, Debug)]
+pub(super) struct Quiet(Arc<dyn Activity>);
+
+impl Quiet {
+    /// Waits until nothing is under way behind the targets and nothing new comes.
+    pub(super) async fn comes(&self) {
+        let deadline = tokio::time::Instant::now() + QUIET_MAX;
+        let mut before = self.0.seen();
+        let mut since = tokio::time::Instant::now();
+        while tokio::time::Instant::now() < deadline && since.elapsed() < QUIET {
+            tokio::time::sleep(LOOK).await;
+            let now = self.0.seen();
+            if now != before || self.0.under_way() > 0 {
+                before = now;
+                since = tokio::time::Instant::now();
             }
-        };
-        set(http::header::HOST, shape.to.to_string());
-        set(
-            http::HeaderName::from_static("traceparent"),
-            format!("00-{id}-{call:016x}-01"),
-        );
-        set(http::HeaderName::from_static("x-request-id"), id);
-        request
+        }
     }
 }

@@ -1,9 +1,27 @@
 //! The load: calls on a schedule that no target can slow down.
+//!
+//! A map, in the order in which a call meets it:
+//!
+//! - `spec`: the load as data: streams side by side, each with its arrivals and what they do;
+//! - `arrival`: when calls are due, as pure functions of their index and the seed;
+//! - `engine`: the thread, and the commands that it gets; `stream`: one stream at work; `pace`:
+//!   waiting until a call is due; `mix`: which of several calls comes when;
+//! - `script`: what one arrival does;
+//! - `client`: one exchange with a target, and the connections that are kept;
+//! - `recorder`: who is told of calls as they go;
+//! - `histograms`: what calls took, per class, phase and window of time, and the log of that.
 
-mod connections;
+pub mod arrival;
+pub mod client;
 mod engine;
-mod log;
-mod schedule;
+pub mod histograms;
+mod mix;
+mod pace;
+mod recorder;
+pub mod script;
+mod spec;
+mod stream;
 
-pub use engine::{Engine, EngineError, Shape};
-pub use schedule::Mix;
+pub use engine::{Activity, Engine, EngineError, Unwatched};
+pub use recorder::{CallLog, Recorder};
+pub use spec::{Arrival, Pacing, Spec, Stream};

@@ -99,7 +99,7 @@ pub struct Class {
 }
 
 /// How a call came out for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was still open when the recording ended; its latency is at least its age.
@@ -112,6 +112,59 @@ pub enum Outcome {
     Refused,
     /// The connection broke under it.
     Broken,
+    /// What came was no answer: not HTTP, not TLS, too long.
+    Malformed,
+    /// The name of the target's host could not be looked up.
+    Unresolved,
+    /// This machine had no descriptor or port left for it.
+    Exhausted,
+    /// The client left, as planned; nobody knows how it would have come out.
+    Aborted,
+    /// A command ended otherwise than with success.
+    Failed,
+}
+
+impl Outcome {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Answered => "answered",
+            Self::TimedOut => "timed out",
+            Self::Refused => "refused",
+            Self::Broken => "broken",
+            Self::Malformed => "malformed",
+            Self::Unresolved => "unresolved",
+            Self::Exhausted => "exhausted",
+            Self::Aborted => "aborted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What an answer is worth, by what the suite says of valid ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Worth {
+    /// All that was asked for.
+    Full,
+    /// Less, and it says so.
+    Degraded,
+    /// Not what it should be.
+    Wrong,
+}
+
+/// What went wrong with calls of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorSeen {
+    /// Their class, as an index into [`Recording::classes`].
+    pub class: u16,
+    /// How they came out.
+    pub outcome: Outcome,
+    /// How many.
+    pub count: u64,
+    /// What the first of them met.
+    pub example: String,
 }
 
 /// One logical request that the load made.
@@ -123,23 +176,54 @@ pub struct Call {
     pub serial: bool,
     /// When it should have been sent.
     pub intended: Nanos,
-    /// When it was.
+    /// When it was, or would have been but for `queued`.
     pub sent: Nanos,
+    /// For how long it then waited for a connection, where the suite allows only so many.
+    #[serde(default)]
+    pub queued: Nanos,
     /// When it ended.
     pub end: Option<Nanos>,
     /// The status of its response.
     pub status: Option<u16>,
     /// How it came out.
     pub outcome: Outcome,
+    /// What its answer is worth, where the suite says what a valid one is.
+    #[serde(default)]
+    pub worth: Option<Worth>,
 }
 
 impl Call {
-    /// Whether it got a success: a status from 200 to 399.
+    /// One that is being taken up.
+    pub fn begun(class: u16, serial: bool, intended: Nanos, sent: Nanos) -> Self {
+        Self {
+            class,
+            serial,
+            intended,
+            sent,
+            queued: 0,
+            end: None,
+            status: None,
+            outcome: Outcome::Open,
+            worth: None,
+        }
+    }
+
+    /// Whether it got what it asked for: a valid answer (a degraded one that says so is valid),
+    /// where the suite says what that is; else a status from 200 to 399.
     pub fn is_good(&self) -> bool {
-        self.outcome == Outcome::Answered
-            && self
+        let fits = match self.worth {
+            Some(worth) => worth != Worth::Wrong,
+            None => self
                 .status
-                .is_some_and(|status| (200..400).contains(&status))
+                .is_some_and(|status| (200..400).contains(&status)),
+        };
+        self.outcome == Outcome::Answered && fits
+    }
+
+    /// How long it took from when it was sent, without what it waited before that.
+    pub fn service_time(&self, now: Nanos) -> Nanos {
+        let begun = self.sent.saturating_add(self.queued);
+        self.end.unwrap_or(now).saturating_sub(begun)
     }
 
     /// Its latency from the intended send time; a lower bound where it never ended.
@@ -207,6 +291,9 @@ pub struct Recording {
     pub calls: Vec<Call>,
     /// Calls that found no room in the load generator and were not sent.
     pub missed: u64,
+    /// What went wrong with calls.
+    #[serde(default)]
+    pub errors: Vec<ErrorSeen>,
     /// The phases, in order.
     pub phases: Vec<PhaseMark>,
     /// The faults.

@@ -297,6 +297,7 @@ impl Recording {
             classes: self.classes.clone(),
             calls: Vec::new(),
             missed: self.missed,
+            errors: self.errors.clone(),
             phases: self.phases.clone(),
             faults: self.faults.clone(),
             deaths: self.deaths.clone(),
@@ -506,7 +507,7 @@ mod tests {
             let sent = intended.saturating_add(late);
             let end = lasts.map(|lasts| sent.saturating_add(lasts));
             let outcome = if end.is_some() { outcome } else { Outcome::Open };
-            Call { class, serial, intended, sent, end, status, outcome }
+            Call { class, serial, intended, sent, queued: 0, end, status, outcome, worth: None }
         }
     }
 
@@ -591,7 +592,7 @@ mod tests {
                 Seen { exchanges, operations: vec!["GET /".to_owned()], ..Seen::default() }
             });
             Recording {
-                suite, experiment, seed, missed, interrupted, calls, faults, phases, end,
+                suite, experiment, seed, missed, errors: Vec::new(), interrupted, calls, faults, phases, end,
                 trace_base: 7,
                 services: vec![ServiceSeen { name: "b".to_owned(), ours: true, stub: false, ready_after: seed }],
                 edges: vec!["a -> b".parse().unwrap(), "b -> c".parse().unwrap()],

@@ -1,6 +1,7 @@
 //! From a tree that was checked against the schema to the suite: what no schema can say is checked
 //! here, part by part, so that one mistake hides no other.
 
+mod arrival;
 mod backend;
 mod calls;
 mod commands;

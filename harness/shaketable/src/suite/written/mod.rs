@@ -6,21 +6,24 @@
 
 mod call;
 mod entries;
+mod load;
 mod text;
 mod tls;
 
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::stub;
-use shaketable_faults::units::{HumanDuration, Rate};
+use shaketable_faults::units::HumanDuration;
 
 use crate::names::ServiceName;
 
 pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
+pub(super) use load::{ARRIVALS, Going};
+use load::{Load, Nothing};
 pub(super) use text::{
     CommandLine, Commands, HttpPath, ListenAddress, ProxiedHost, Scalar, SocketAddress,
     VariableName, complaint,
@@ -86,9 +89,8 @@ pub(super) struct Suite {
     /// The target processes by name.
     #[schemars(extend("minProperties" = 1, "maxProperties" = ENTRIES_MAX))]
     services: IndexMap<String, Service>,
-    /// What is asked of the services in every experiment.
-    #[schemars(default, schema_with = "complete_load")]
-    load: Option<Load>,
+    /// What is asked of the services in every experiment; `none` where they drive themselves.
+    load: Option<Short<Nothing, Load>>,
     /// How long the phases take in every experiment.
     phases: Option<Phases>,
     /// The experiments by name.
@@ -179,34 +181,6 @@ pub(super) struct Ready {
     pub(super) timeout: Option<HumanDuration>,
 }
 
-/// What is asked of the services: how often, and what.
-#[expect(
-    dead_code,
-    reason = "describes a part of the file that is read in smaller parts"
-)]
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("not" = not_both("request", "requests")))]
-pub(super) struct Load {
-    /// How many calls are sent, whatever becomes of them.
-    rate: Option<Rate>,
-    /// After how long the load itself gives a call up; 10s when left out.
-    timeout: Option<HumanDuration>,
-    /// The one kind of call.
-    request: Option<Request>,
-    /// Several kinds of calls, sent in proportion to their weights.
-    #[schemars(length(min = 1, max = ENTRIES_MAX))]
-    requests: Option<Vec<Request>>,
-}
-
-/// A load that stands by itself.
-pub(super) fn complete_load(generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = Load::json_schema(generator);
-    schema.remove("not");
-    schema.insert("required".to_owned(), json!(["rate"]));
-    schema.insert("oneOf".to_owned(), exactly_one(&["request", "requests"]));
-    schema
-}
-
 /// One kind of call: where to, and its method with the path, as in `get: /orders/1`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -277,8 +251,8 @@ pub(super) struct Phases {
 pub(super) struct Experiment {
     /// What goes wrong in the fault phase.
     faults: Option<Vec<Fault>>,
-    /// What differs from the suite's load.
-    load: Option<Load>,
+    /// What differs from the suite's load; `none` for no load at all.
+    load: Option<Short<Nothing, Load>>,
     /// What differs from the suite's phases.
     phases: Option<Phases>,
     /// The checks that must hold, each by its name alone or with parameters.

@@ -1,0 +1,190 @@
+//! A stream at work: calls as they arrive.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shaketable_faults::dice::join;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{Quiet, alone};
+use super::mix::Mix;
+use super::pace::Pace;
+use super::script::{Arrived, Done, Ground, Script};
+use super::spec::{Arrival, Stream};
+use crate::check::view::nanos;
+use crate::record::{Call, Nanos, Phase};
+
+/// A user whose target is not there at all tries again after so long.
+const UNMET_PAUSE: Duration = Duration::from_millis(10);
+
+/// A stream at work.
+#[derive(Debug)]
+pub(super) struct Running {
+    stream: Stream,
+    mix: Mix,
+    seed: u64,
+    /// How many arrivals there have been.
+    arrived: Cell<u64>,
+}
+
+impl Running {
+    /// A stream; its number makes its randomness its own.
+    pub(super) fn new(stream: Stream, seed: u64, number: u64) -> Self {
+        Self {
+            mix: Mix::new(stream.scripts.iter().map(|script| script.weight)),
+            seed: join(seed, number),
+            arrived: Cell::new(0),
+            stream,
+        }
+    }
+
+    /// Whether it begins with this phase.
+    pub(super) fn starts(&self, phase: Phase) -> bool {
+        self.stream.starts == phase
+    }
+
+    /// What its calls do.
+    pub(super) fn scripts(&self) -> &[Arc<Script>] {
+        &self.stream.scripts
+    }
+
+    /// Goes on until calls arrive no more and the last has ended.
+    pub(super) async fn run(
+        self: Rc<Self>,
+        ground: Rc<Ground>,
+        pace: Pace,
+        quiet: Quiet,
+        phase_began: Nanos,
+        stop: CancellationToken,
+    ) {
+        let from = phase_began + nanos(self.stream.after);
+        let until = self
+            .stream
+            .lasts
+            .map_or(Nanos::MAX, |lasts| from.saturating_add(nanos(lasts)));
+        match &self.stream.arrival {
+            Arrival::Open(moments) => {
+                let calls = usize::try_from(self.stream.calls.unwrap_or(u64::MAX));
+                let due = moments
+                    .schedule(self.seed)
+                    .map(|at| from.saturating_add(at))
+                    .take_while(|at| *at < until)
+                    .take(calls.unwrap_or(usize::MAX));
+                self.open(&ground, &pace, due, &stop).await;
+            }
+            Arrival::Users { users, think } => {
+                tokio::select! {
+                    () = pace.until(from) => {}
+                    () = stop.cancelled() => return,
+                }
+                let mut all = tokio::task::JoinSet::new();
+                for _ in 0..*users {
+                    let (stream, ground) = (Rc::clone(&self), Rc::clone(&ground));
+                    let (think, stop) = (*think, stop.clone());
+                    all.spawn_local(async move { stream.user(&ground, think, until, &stop).await });
+                }
+                while all.join_next().await.is_some() {}
+            }
+            Arrival::Serial => {
+                tokio::select! {
+                    () = pace.until(from) => {}
+                    () = stop.cancelled() => return,
+                }
+                while let Some(script) = self.next(&ground, until, &stop) {
+                    alone(script, &ground, &quiet).await;
+                }
+            }
+        }
+    }
+
+    /// Calls when they are due. What is due while too many are under way is missed.
+    async fn open(
+        &self,
+        ground: &Rc<Ground>,
+        pace: &Pace,
+        mut due: impl Iterator<Item = Nanos>,
+        stop: &CancellationToken,
+    ) {
+        let mut under_way = tokio::task::JoinSet::new();
+        let mut next = due.next();
+        while let Some(at) = next {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = pace.until(at) => {}
+            }
+            while under_way.try_join_next().is_some() {}
+            let now = ground.clock.now();
+            while let Some(intended) = next.filter(|at| *at <= now) {
+                let script = self.pick();
+                if under_way.len() < self.stream.in_flight {
+                    let (script, ground) = (Arc::clone(script), Rc::clone(ground));
+                    under_way.spawn_local(async move {
+                        let arrived = Arrived {
+                            intended,
+                            serial: false,
+                        };
+                        script.run(&ground, arrived).await
+                    });
+                } else if let Some(step) = script.steps.first() {
+                    let call = Call::begun(step.class, false, intended, now);
+                    ground.recorder.miss(&call);
+                }
+                next = due.next();
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    /// One user's calls.
+    async fn user(
+        &self,
+        ground: &Rc<Ground>,
+        think: Duration,
+        until: Nanos,
+        stop: &CancellationToken,
+    ) {
+        while let Some(script) = self.next(ground, until, stop) {
+            let arrived = Arrived {
+                intended: ground.clock.now(),
+                serial: false,
+            };
+            let pause = match script.run(ground, arrived).await {
+                Done::Unmet => think.max(UNMET_PAUSE),
+                Done::Met => think,
+            };
+            if pause.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// What comes next where one call follows the other; nothing when the stream is at its end.
+    fn next(
+        &self,
+        ground: &Ground,
+        until: Nanos,
+        stop: &CancellationToken,
+    ) -> Option<&Arc<Script>> {
+        let over = self
+            .stream
+            .calls
+            .is_some_and(|most| self.arrived.get() >= most);
+        if over || stop.is_cancelled() || ground.clock.now() >= until {
+            return None;
+        }
+        Some(self.pick())
+    }
+
+    /// What the next arrival does.
+    fn pick(&self) -> &Arc<Script> {
+        let index = self.arrived.replace(self.arrived.get() + 1);
+        &self.stream.scripts[self.mix.pick(index)]
+    }
+}
