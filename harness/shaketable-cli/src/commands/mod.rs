@@ -3,6 +3,7 @@
 mod demo;
 mod judge;
 mod list;
+mod load;
 mod plan;
 mod proxy;
 mod run;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Schema { of } => schema(of),
         Command::Checks => list::checks(),
         Command::Faults { name } => list::faults(name.as_deref()),
+        Command::Load(args) => load::load(&args),
         Command::Proxy(args) => proxy::proxy(&args),
         Command::Toxiproxy(args) => toxiproxy::toxiproxy(&args),
         Command::Fixture(args) => match shaketable_fixtures::run(args) {

@@ -10,6 +10,7 @@
 //! - `client`: one exchange with a target, and the connections that are kept;
 //! - `recorder`: who is told of calls as they go;
 //! - `histograms`: what calls took, per class, phase and window of time, and the log of that.
+//! - `solo`: the engine alone, as a benchmark of its own.
 
 pub mod arrival;
 pub mod client;
@@ -19,6 +20,7 @@ mod mix;
 mod pace;
 mod recorder;
 pub mod script;
+pub mod solo;
 mod spec;
 mod stream;
 
