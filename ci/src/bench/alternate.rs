@@ -40,6 +40,18 @@ pub(crate) struct Measured {
     pub(crate) calm: Calm,
 }
 
+impl Measured {
+    /// A row that could not be measured at all.
+    pub(crate) fn nothing(about: About, calm: Calm) -> Self {
+        Self {
+            about,
+            contestants: Vec::new(),
+            left_out: Vec::new(),
+            calm,
+        }
+    }
+}
+
 /// Who stands where in a round: the order moves on by one, so that each is measured after each of
 /// its neighbours and at each place.
 fn order(contestants: usize, round: usize) -> impl Iterator<Item = usize> {

@@ -85,13 +85,20 @@ impl<'a> Session<'a> {
             self.unasked.push(about.name);
             return;
         }
-        match measure(&self.bench) {
+        let measured = match measure(&self.bench) {
             Ok(measured) => {
                 say(&format!("\n{}", table::row(&measured)));
-                self.judged.extend(judge::judge(&measured));
+                measured
             }
-            Err(why) => say(&format!("\n{} is not measured: {why}", about.name)),
-        }
+            Err(why) => {
+                say(&format!(
+                    "\n{} is not measured: failed to {why}",
+                    about.name
+                ));
+                Measured::nothing(*about, self.bench.calm)
+            }
+        };
+        self.judged.extend(judge::judge(&measured));
     }
 
     /// Prints what became of the targets.

@@ -41,17 +41,26 @@ pub(super) fn run(
         apart.start(|| Process::start(generator.name(), &bench.dir, generator.program(), args))?;
     let at_most = Duration::from_secs(task.seconds) + PATIENCE;
     let mut peak_bytes = 0;
-    while process.ended()?.is_none() {
+    let status = loop {
+        if let Some(status) = process.ended()? {
+            break status;
+        }
         let now = proc::peak_resident_bytes(process.group());
         peak_bytes = peak_bytes.max(now.unwrap_or_default());
         if start.elapsed() > at_most {
             return Err(process.failed(&format!("it did not end within {at_most:?}")));
         }
         std::thread::sleep(LOOK_EVERY);
-    }
+    };
     let took = start.elapsed();
     let cpu_seconds = process::ended_cpu_seconds()? - before;
-    let told = generator.told(&process.said())?.sound()?;
+    // What it tells counts even if it says no to what it saw.
+    let told = match generator.told(&process.said()) {
+        Err(_) if !status.success() => {
+            return Err(process.failed(&format!("it ended with {status}")));
+        }
+        told => told?.sound()?,
+    };
     Ok(Run {
         told,
         cpu_seconds,

@@ -31,6 +31,7 @@ impl Generator for Ours {
             task.url(),
             format!("--for={}s", task.seconds),
             "--format=json".to_owned(),
+            "--quiet".to_owned(),
             "--timeout=30s".to_owned(),
         ];
         match task.pace {

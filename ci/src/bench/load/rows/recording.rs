@@ -1,7 +1,7 @@
 //! What it costs to record a call, without making it: instructions, by callgrind, and nanoseconds.
 //!
-//! The program is `harness/shaketable/examples/record_cost.rs`: `record_cost CALLS` records so many
-//! calls as the engine does and prints `recorded CALLS calls in NANOSECONDS ns`.
+//! The program is `harness/shaketable/examples/record_cost.rs`: `record_cost CALLS WHAT` records so
+//! many calls as the engine does and prints `recorded CALLS calls in NANOSECONDS ns`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::bench::error::BenchError;
 use crate::bench::load::generators::Generator;
 use crate::bench::process::Process;
 use crate::bench::ratio::Bound;
-use crate::bench::row::{About, Entry, Metric, ONE_WAY, OURS, Stand, Target};
+use crate::bench::row::{About, Entry, Metric, OURS, Stand, Target};
 use crate::bench::{Bench, builds, tools};
 use crate::steps;
 
@@ -26,11 +26,15 @@ const MANY: u32 = 120_000;
 /// Under valgrind all is fifty times slower.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// What is recorded, in the program's words.
+const WAYS: [&str; 2] = ["figures", "calls"];
+
 pub(super) const ABOUT: About = About {
     name: "recording",
     title: "recording one call (the reading of clocks too): instructions by callgrind, time by the \
-            clock, of calls that are not made",
-    ways: ONE_WAY,
+            clock, of calls that are not made; by the recorder of `shaketable load`, which keeps \
+            figures, and by that of suites, which keeps every call",
+    ways: &WAYS,
     metrics: &[
         Metric::shown("instructions/call", 1),
         Metric::shown("ns/call", 1),
@@ -62,17 +66,23 @@ pub(super) fn open(_: &Bench) -> Result<Box<dyn Row>, BenchError> {
 
 impl Row for Recording {
     fn entries<'a>(&'a self, bench: &'a Bench, _: &'a [Box<dyn Generator>]) -> Vec<Entry<'a>> {
-        vec![Entry {
+        let entry = |what| Entry {
             peer: OURS.to_owned(),
-            way: "",
-            stand: Ok(Box::new(Recorded { row: self, bench })),
-        }]
+            way: what,
+            stand: Ok(Box::new(Recorded {
+                row: self,
+                bench,
+                what,
+            })),
+        };
+        WAYS.into_iter().map(entry).collect()
     }
 }
 
 struct Recorded<'a> {
     row: &'a Recording,
     bench: &'a Bench,
+    what: &'static str,
 }
 
 impl Recorded<'_> {
@@ -80,8 +90,12 @@ impl Recorded<'_> {
     fn said(&self, program: &Path, args: &[String]) -> Result<String, BenchError> {
         let apart = Apart::take()?;
         let mut process = apart.start(|| Process::start(OURS, &self.bench.dir, program, args))?;
-        process.wait(PATIENCE)?;
-        Ok(process.said())
+        let status = process.wait(PATIENCE)?;
+        if status.success() {
+            Ok(process.said())
+        } else {
+            Err(process.failed(&format!("it ended with {status}")))
+        }
     }
 
     /// Instructions of a whole run.
@@ -91,6 +105,7 @@ impl Recorded<'_> {
             "--callgrind-out-file=/dev/null".to_owned(),
             self.row.program.display().to_string(),
             calls.to_string(),
+            self.what.to_owned(),
         ];
         let said = self.said(valgrind, &args)?;
         collected(&said).ok_or_else(|| BenchError::Measure(format!("valgrind said: {said}")))
@@ -107,7 +122,10 @@ impl Stand for Recorded<'_> {
                 (many - few) / f64::from(MANY - FEW)
             }
         };
-        let said = self.said(&self.row.program, &[CALLS.to_string()])?;
+        let said = self.said(
+            &self.row.program,
+            &[CALLS.to_string(), self.what.to_owned()],
+        )?;
         let nanos = nanos_each(&said)
             .ok_or_else(|| BenchError::Measure(format!("record_cost said: {said}")))?;
         Ok(vec![instructions, nanos])

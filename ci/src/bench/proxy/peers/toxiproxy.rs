@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use super::Peer;
 use crate::bench::error::BenchError;
 use crate::bench::process::Process;
+use crate::bench::proxy::control;
 use crate::bench::proxy::job::{Job, LATENCY};
 use crate::bench::running::Running;
-use crate::bench::proxy::control;
 use crate::bench::{Bench, ports, tools};
 
 pub(super) const NAME: &str = "toxiproxy";
