@@ -1,13 +1,15 @@
 //! A yardstick for the load engine: what hyper's client costs by itself. Each connection asks again as
 //! soon as it was answered, on one thread; nothing is timed, recorded or paced.
 //!
-//! `raw_hyper ADDRESS SECONDS CONNECTIONS STREAMS http1|http2` prints `measured ANSWERS MICROSECONDS`.
+//! `raw_hyper ADDRESS SECONDS CONNECTIONS STREAMS http1|http2|CERTIFICATE` prints `measured ANSWERS
+//! MICROSECONDS`; with a certificate (a PEM file) it speaks HTTP/1.1 over TLS to whoever has it.
 
 use std::cell::Cell;
 use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,8 +17,13 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::{LocalSet, spawn_local};
+use tokio_rustls::TlsConnector;
 
 /// What all loops share.
 struct Shared {
@@ -26,8 +33,10 @@ struct Shared {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [address, seconds, connections, streams, version] = &args[..] else {
-        return Err("usage: raw_hyper ADDRESS SECONDS CONNECTIONS STREAMS http1|http2".into());
+    let [address, seconds, connections, streams, what] = &args[..] else {
+        return Err(
+            "usage: raw_hyper ADDRESS SECONDS CONNECTIONS STREAMS http1|http2|CERTIFICATE".into(),
+        );
     };
     let address: SocketAddr = address.parse()?;
     let window = Duration::from_secs(seconds.parse()?);
@@ -41,11 +50,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let start = Instant::now();
     LocalSet::new().block_on(&runtime, async {
+        let tls = match &what[..] {
+            "http1" | "http2" => None,
+            certificate => Some(trusting(certificate)?),
+        };
         for _ in 0..connections {
-            if version == "http2" {
-                http2(address, streams, &shared).await?;
-            } else {
-                http1(address, &shared).await?;
+            let tcp = connect(address).await?;
+            match &tls {
+                Some(tls) => {
+                    let name = ServerName::from(address.ip());
+                    http1(tls.connect(name, tcp).await?, address, &shared).await?;
+                }
+                None if what == "http2" => http2(tcp, address, streams, &shared).await?,
+                None => http1(tcp, address, &shared).await?,
             }
         }
         tokio::time::sleep(window).await;
@@ -58,10 +75,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn connect(address: SocketAddr) -> std::io::Result<TokioIo<TcpStream>> {
+async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(TokioIo::new(stream))
+    Ok(stream)
+}
+
+/// TLS with whoever has this certificate.
+fn trusting(certificate: &str) -> Result<TlsConnector, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate)?)?;
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn request(uri: &Uri, host: &str) -> Request<Empty<Bytes>> {
@@ -73,9 +100,12 @@ fn request(uri: &Uri, host: &str) -> Request<Empty<Bytes>> {
     request
 }
 
-async fn http1(address: SocketAddr, shared: &Rc<Shared>) -> Result<(), Box<dyn Error>> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(connect(address).await?).await?;
+async fn http1(
+    io: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    address: SocketAddr,
+    shared: &Rc<Shared>,
+) -> Result<(), Box<dyn Error>> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(io)).await?;
     spawn_local(connection);
     let (shared, host) = (Rc::clone(shared), address.to_string());
     let uri = Uri::from_static("/stock/A1");
@@ -92,13 +122,13 @@ async fn http1(address: SocketAddr, shared: &Rc<Shared>) -> Result<(), Box<dyn E
 }
 
 async fn http2(
+    tcp: TcpStream,
     address: SocketAddr,
     streams: u32,
     shared: &Rc<Shared>,
 ) -> Result<(), Box<dyn Error>> {
-    let io = connect(address).await?;
     let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tcp)).await?;
     spawn_local(connection);
     let uri: Uri = format!("http://{address}/stock/A1").parse()?;
     for _ in 0..streams {

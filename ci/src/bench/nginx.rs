@@ -17,13 +17,15 @@ const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 /// What the service answers.
 pub(crate) const BODY: &str = "thirty-one bytes as the answer\n";
 
-/// What the service speaks, both without TLS.
+/// What the service speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaks {
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2 from the first byte on.
+    /// HTTP/2 from the first byte on, without TLS.
     Http2,
+    /// HTTP/1.1 over TLS 1.3.
+    Tls,
 }
 
 /// Where the program is.
@@ -42,9 +44,10 @@ pub(crate) fn serve_http(
 ) -> Result<Running, BenchError> {
     let address = ports::free()?;
     let body = BODY.trim_end();
-    let version = match speaks {
-        Speaks::Http1 => "",
-        Speaks::Http2 => "http2",
+    let (protocol, more) = match speaks {
+        Speaks::Http1 => ("", String::new()),
+        Speaks::Http2 => ("http2", String::new()),
+        Speaks::Tls => ("ssl", vouch(bench)?),
     };
     let server = format!(
         "http {{
@@ -52,13 +55,33 @@ pub(crate) fn serve_http(
     keepalive_requests 1000000000;
     keepalive_timeout 1h;
     server {{
-        listen {address} {version} reuseport backlog=4096;
+        listen {address} {protocol} reuseport backlog=4096;
+        {more}
         location / {{ default_type text/plain; return 200 \"{body}\\n\"; }}
     }}
 }}
 "
     );
     start(bench, &program()?, "service", address, workers, &server)
+}
+
+/// Where the certificate of the service is that speaks TLS; it vouches for itself.
+pub(crate) fn certificate(bench: &Bench) -> PathBuf {
+    bench.dir.join("service.pem")
+}
+
+/// Makes a certificate; gives the lines of the configuration.
+fn vouch(bench: &Bench) -> Result<String, BenchError> {
+    let doing = "make a certificate";
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).doing(doing)?;
+    let (certificate, key) = (certificate(bench), bench.dir.join("service.key"));
+    std::fs::write(&certificate, made.cert.pem()).doing(doing)?;
+    std::fs::write(&key, made.signing_key.serialize_pem()).doing(doing)?;
+    Ok(format!(
+        "ssl_certificate {}; ssl_certificate_key {}; ssl_protocols TLSv1.3;",
+        certificate.display(),
+        key.display()
+    ))
 }
 
 /// Starts one without a log.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::bench::error::BenchError;
+use crate::bench::nginx::Speaks;
 
 /// What a generator is asked to do: small `GET`s over HTTP on kept connections.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,8 @@ pub(crate) struct Task {
     pub(crate) pace: Pace,
     /// How many connections it may have; `None`: as many as it takes.
     pub(crate) connections: Option<usize>,
-    /// HTTP/2 without TLS, all on one connection; otherwise HTTP/1.1.
-    pub(crate) http2: bool,
+    /// What the target speaks; over HTTP/2 all is on one connection.
+    pub(crate) speaks: Speaks,
     /// How ours keeps its schedule.
     pub(crate) pacing: Option<Pacing>,
     /// Whether latency shall count from the intended moment where it does so only if told to.
@@ -49,7 +50,7 @@ impl Task {
             seconds,
             pace: Pace::Closed(users),
             connections: Some(users),
-            http2: false,
+            speaks: Speaks::Http1,
             pacing: None,
             corrected: false,
         }
@@ -72,11 +73,16 @@ impl Task {
         }
     }
 
-    /// Over HTTP/2.
-    pub(crate) fn http2(self) -> Self {
+    /// In what the target speaks.
+    pub(crate) fn speaking(self, speaks: Speaks) -> Self {
+        let connections = match speaks {
+            Speaks::Http2 => Some(1),
+            Speaks::Http1 | Speaks::Tls => self.connections,
+        };
         Self {
-            http2: true,
-            ..self.on(1)
+            connections,
+            speaks,
+            ..self
         }
     }
 
@@ -98,7 +104,11 @@ impl Task {
 
     /// What is asked for each time.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/stock/A1", self.to)
+        let scheme = match self.speaks {
+            Speaks::Tls => "https",
+            Speaks::Http1 | Speaks::Http2 => "http",
+        };
+        format!("{scheme}://{}/stock/A1", self.to)
     }
 }
 

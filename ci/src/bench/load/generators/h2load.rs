@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Generator, H2LOAD};
 use crate::bench::error::BenchError;
 use crate::bench::load::task::{Pace, Task, Told};
+use crate::bench::nginx::Speaks;
 use crate::bench::{Bench, tools};
 
 /// What it takes where a row names no number.
@@ -41,7 +42,7 @@ impl Generator for H2load {
             format!("--duration={}", task.seconds),
         ];
         match task.pace {
-            Pace::Closed(users) if task.http2 => {
+            Pace::Closed(users) if task.speaks == Speaks::Http2 => {
                 args.push(format!("--max-concurrent-streams={}", users / connections));
             }
             Pace::Closed(_) => args.push("--h1".to_owned()),

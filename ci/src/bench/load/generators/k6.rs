@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Generator, K6, cannot};
 use crate::bench::error::{BenchError, Doing};
 use crate::bench::load::task::{Pace, Task, Told};
+use crate::bench::nginx::Speaks;
 use crate::bench::{Bench, tools};
 
 /// Virtual users where a row names no number.
@@ -70,8 +71,8 @@ impl Generator for K6Load {
     }
 
     fn args(&self, bench: &Bench, task: &Task) -> Result<Vec<String>, BenchError> {
-        if task.http2 {
-            return Err(cannot(K6, "HTTP/2 without TLS"));
+        if task.speaks != Speaks::Http1 {
+            return Err(cannot(K6, "anything but HTTP/1.1 here"));
         }
         let path = bench.dir.join("k6.js");
         std::fs::write(&path, script(task)).doing("write k6's script")?;

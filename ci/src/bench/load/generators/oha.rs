@@ -7,6 +7,7 @@ use super::json::Document;
 use super::{Generator, OHA};
 use crate::bench::error::BenchError;
 use crate::bench::load::task::{Pace, Task, Told};
+use crate::bench::nginx::Speaks;
 use crate::bench::{Bench, tools};
 
 /// What it takes where a row names no number.
@@ -50,11 +51,14 @@ impl Generator for Oha {
             format!("-c{connections}"),
         ];
         match task.pace {
-            Pace::Closed(users) if task.http2 => {
+            Pace::Closed(users) if task.speaks == Speaks::Http2 => {
                 args.extend(["--http2".to_owned(), format!("-p{}", users / connections)]);
             }
             Pace::Closed(_) => {}
             Pace::Open(per_second) => args.push(format!("-q{per_second}")),
+        }
+        if task.speaks == Speaks::Tls {
+            args.push("--insecure".to_owned());
         }
         if task.corrected {
             args.push("--latency-correction".to_owned());

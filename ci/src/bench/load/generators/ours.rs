@@ -8,6 +8,7 @@ use crate::bench::Bench;
 use crate::bench::builds::Build;
 use crate::bench::error::BenchError;
 use crate::bench::load::task::{Pace, Pacing, Task, Told};
+use crate::bench::nginx::{Speaks, certificate};
 
 /// Our engine, this build or another.
 pub(super) struct Ours(pub(super) Build);
@@ -25,7 +26,7 @@ impl Generator for Ours {
         &self.0.program
     }
 
-    fn args(&self, _: &Bench, task: &Task) -> Result<Vec<String>, BenchError> {
+    fn args(&self, bench: &Bench, task: &Task) -> Result<Vec<String>, BenchError> {
         let mut args = vec![
             "load".to_owned(),
             task.url(),
@@ -53,8 +54,10 @@ impl Generator for Ours {
             args.push(format!("--pacing={name}"));
         }
         args.extend(task.connections.map(|cap| format!("--connections={cap}")));
-        if task.http2 {
-            args.push("--http2".to_owned());
+        match task.speaks {
+            Speaks::Http1 => {}
+            Speaks::Http2 => args.push("--http2".to_owned()),
+            Speaks::Tls => args.push(format!("--ca={}", certificate(bench).display())),
         }
         Ok(args)
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Generator, RAW_HYPER, cannot};
 use crate::bench::error::BenchError;
 use crate::bench::load::task::{Pace, Task, Told};
+use crate::bench::nginx::{Speaks, certificate};
 use crate::bench::{Bench, builds};
 
 struct RawHyper {
@@ -35,7 +36,7 @@ impl Generator for RawHyper {
         &self.program
     }
 
-    fn args(&self, _: &Bench, task: &Task) -> Result<Vec<String>, BenchError> {
+    fn args(&self, bench: &Bench, task: &Task) -> Result<Vec<String>, BenchError> {
         let Pace::Closed(users) = task.pace else {
             return Err(cannot(RAW_HYPER, "an open loop"));
         };
@@ -45,7 +46,11 @@ impl Generator for RawHyper {
             task.seconds.to_string(),
             connections.to_string(),
             (users / connections).to_string(),
-            if task.http2 { "http2" } else { "http1" }.to_owned(),
+            match task.speaks {
+                Speaks::Http1 => "http1".to_owned(),
+                Speaks::Http2 => "http2".to_owned(),
+                Speaks::Tls => certificate(bench).display().to_string(),
+            },
         ])
     }
 

@@ -54,6 +54,16 @@ pub(super) const HTTP2: About = About {
     wants_calm: true,
 };
 
+pub(super) const TLS: About = About {
+    name: "closed-tls",
+    title: "closed loop over HTTP/1.1 and TLS 1.3: 64 kept connections to one nginx worker (31 bytes), \
+            generator and nginx on a processor each",
+    ways: ONE_WAY,
+    metrics: &METRICS,
+    targets: &[cpu(RAW_HYPER, 1.05)],
+    wants_calm: true,
+};
+
 struct Closed {
     service: Running,
     speaks: Speaks,
@@ -75,12 +85,18 @@ pub(super) fn http2(bench: &Bench) -> Result<Box<dyn Row>, BenchError> {
     open(bench, Speaks::Http2)
 }
 
+pub(super) fn tls(bench: &Bench) -> Result<Box<dyn Row>, BenchError> {
+    open(bench, Speaks::Tls)
+}
+
 impl Loaded for Closed {
     fn places(&self, bench: &Bench) -> Vec<Place> {
         let task = Task::closed(self.service.address, bench.seconds, CALLS);
-        let (task, who): (Task, &[&str]) = match self.speaks {
-            Speaks::Http1 => (task, &[OURS, WRK, RAW_HYPER, H2LOAD, OHA, K6]),
-            Speaks::Http2 => (task.http2(), &[OURS, RAW_HYPER, H2LOAD, OHA]),
+        let task = task.speaking(self.speaks);
+        let who: &[&str] = match self.speaks {
+            Speaks::Http1 => &[OURS, WRK, RAW_HYPER, H2LOAD, OHA, K6],
+            Speaks::Http2 => &[OURS, RAW_HYPER, H2LOAD, OHA],
+            Speaks::Tls => &[OURS, RAW_HYPER, WRK, H2LOAD, OHA],
         };
         who.iter().map(|name| Place::of(name, task)).collect()
     }

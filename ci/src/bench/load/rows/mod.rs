@@ -26,9 +26,10 @@ pub(crate) trait Row {
 type Open = fn(&Bench) -> Result<Box<dyn Row>, BenchError>;
 
 /// Every row, in the order in which they are measured.
-pub(crate) const ROWS: [(About, Open); 7] = [
+pub(crate) const ROWS: [(About, Open); 8] = [
     (closed::HTTP1, closed::http1),
     (closed::HTTP2, closed::http2),
+    (closed::TLS, closed::tls),
     (open::FAST, open::fast),
     (open::SLOW, open::slow),
     (stall::ABOUT, stall::open),
