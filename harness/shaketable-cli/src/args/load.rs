@@ -117,6 +117,18 @@ pub(crate) struct LoadArgs {
     /// A new connection for each call
     #[arg(long, help_heading = "What is sent")]
     pub(crate) no_keep_alive: bool,
+    /// Speak HTTP/2
+    #[arg(long, help_heading = "What is sent")]
+    pub(crate) http2: bool,
+    /// Believe an https:// target that this certificate, or one of these, vouches for (PEM)
+    #[arg(long, value_name = "FILE", help_heading = "What is sent")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Believe any https:// target
+    #[arg(long, conflicts_with = "ca", help_heading = "What is sent")]
+    pub(crate) insecure: bool,
+    /// Send it to this Unix socket, whatever host the URL names
+    #[arg(long, value_name = "SOCKET", help_heading = "What is sent")]
+    pub(crate) unix: Option<PathBuf>,
     /// The host is meant, although it is not this machine
     #[arg(long, help_heading = "What is sent")]
     pub(crate) remote: bool,

@@ -119,9 +119,7 @@ fn target(service: &str, connections: Option<usize>, lab: &Lab) -> io::Result<Ta
         .copied()
         .ok_or_else(|| Error::other(format!("nobody is `{service}`")))?;
     Ok(Target {
-        address: Address::Tcp(address),
-        host: address.to_string(),
-        keep_alive: true,
         connections,
+        ..Target::new(Address::Tcp(address), address.to_string())
     })
 }
