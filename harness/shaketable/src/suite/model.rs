@@ -2,6 +2,8 @@
 //!
 //! How it is written down is another matter, and stands in `written.rs`.
 
+mod request;
+
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use crate::between::names::{self, Called, Meaning};
 use crate::between::template::Template;
 use crate::check::{self, Check};
 use crate::names::EdgeName;
+pub use request::*;
 
 /// A whole suite.
 #[derive(Clone, Debug)]
@@ -299,25 +302,6 @@ pub struct Load {
     pub timeout: Duration,
     /// What the calls are; never empty.
     pub requests: Vec<Request>,
-}
-
-/// One kind of call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Its name, unique in the load.
-    pub name: String,
-    /// How often it is sent in proportion to the others; at least 1.
-    pub weight: u32,
-    /// The service that it goes to.
-    pub to: String,
-    /// The method, in capitals.
-    pub method: String,
-    /// Path and query.
-    pub path: String,
-    /// The headers, in the order in which they are written.
-    pub headers: IndexMap<String, String>,
-    /// The body.
-    pub body: Option<Vec<u8>>,
 }
 
 /// How long each phase takes; none is zero.

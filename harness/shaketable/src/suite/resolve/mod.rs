@@ -9,6 +9,7 @@ mod forward;
 mod load;
 mod phases;
 mod ready;
+mod request;
 mod services;
 mod stub;
 mod templates;
