@@ -83,13 +83,6 @@ fn script(class: u16, target: usize, request: &Request, load: &Load) -> io::Resu
         headers: headers?,
         body: request.body.clone().unwrap_or_default().into(),
     });
-    Ok(Script {
-        weight: request.weight,
-        steps: vec![Step {
-            class,
-            timeout: load.timeout,
-            abort: None,
-            act,
-        }],
-    })
+    let step = Step::new(class, load.timeout, act);
+    Ok(Script::alone(request.weight, step))
 }
