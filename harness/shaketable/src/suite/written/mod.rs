@@ -6,6 +6,7 @@
 
 mod call;
 mod entries;
+mod matcher;
 mod request;
 mod text;
 mod tls;
@@ -20,10 +21,11 @@ use shaketable_faults::units::{HumanDuration, Rate};
 
 pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
-pub(super) use request::{METHODS, Request};
+pub(super) use matcher::Matcher;
+pub(super) use request::{Connection, Entry, Journey, METHODS, NOT_FOR_A_COMMAND, Request};
 pub(super) use text::{
-    CommandLine, Commands, HttpPath, ListenAddress, ProxiedHost, Scalar, SocketAddress,
-    VariableName, complaint,
+    CommandLine, Commands, DataFile, HttpPath, ListenAddress, ProxiedHost, Scalar, SocketAddress,
+    VariableName, complaint, pointer_complaint,
 };
 pub(super) use tls::{Tls, ToCallee};
 
@@ -181,11 +183,17 @@ pub(super) struct Load {
     rate: Option<Rate>,
     /// After how long the load itself gives a call up; 10s when left out.
     timeout: Option<HumanDuration>,
-    /// The one kind of call.
-    request: Option<Request>,
-    /// Several kinds of calls, sent in proportion to their weights.
+    /// Whether connections are kept for the next call, or each call has a `new` one; kept when left out.
+    connection: Option<Connection>,
+    /// The rows that `{{data.COLUMN}}` draws on, one for each arrival, in order and from the first again:
+    /// a CSV file (its first line names the columns), or a JSON file with a list of objects. Relative to
+    /// this file.
+    data: Option<DataFile>,
+    /// The one kind of call, or a journey of several.
+    request: Option<Entry>,
+    /// Several kinds of calls, or journeys, in proportion to their weights.
     #[schemars(length(min = 1, max = ENTRIES_MAX))]
-    requests: Option<Vec<Request>>,
+    requests: Option<Vec<Entry>>,
 }
 
 /// A load that stands by itself.
