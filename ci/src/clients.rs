@@ -1,11 +1,13 @@
-//! Toxiproxy's own clients against our server: Rust, Python and Node, from their registries. What
-//! cannot be installed here is left out, and said.
+//! Other people's programs against what we serve and write: Toxiproxy's own clients (Rust, Python
+//! and Node), and `HdrHistogram`'s, from their registries. What cannot be installed here is left out,
+//! and said.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::hlog;
 use crate::steps::{self, StepError, tell};
 
 /// What each client is called in its registry, and the version that was tried.
@@ -33,7 +35,7 @@ impl Server {
     fn start() -> Result<Self, StepError> {
         let has_the_port = TcpListener::bind(("127.0.0.1", PORT)).is_ok();
         let port = if has_the_port { PORT } else { 0 }.to_string();
-        let program = target().join("debug/shaketable");
+        let program = shaketable();
         let shown = "shaketable proxy";
         let failed = |source| StepError::Run {
             command: shown.to_owned(),
@@ -74,10 +76,14 @@ impl Drop for Server {
 fn python(server: &Server) -> Result<(), StepError> {
     let home = home().join("python");
     let python = home.join("bin/python");
-    let made = runs(Command::new("python3").args(["-m", "venv"]).arg(&home));
+    if !runs(Command::new("python3").args(["-m", "venv"]).arg(&home)) {
+        tell("left out: the clients for Python; `python3 -m venv` does not work here");
+        return Ok(());
+    }
+    hlog::check(&shaketable(), &python)?;
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", PYTHON]);
-    if !made || !runs(&mut pip) {
+    if !runs(&mut pip) {
         tell(&format!("left out: {PYTHON} cannot be installed here"));
         return Ok(());
     }
@@ -180,6 +186,11 @@ fn runs(command: &mut Command) -> bool {
 /// Where the clients are installed, between clones.
 fn home() -> PathBuf {
     steps::cache().join("clients")
+}
+
+/// The binary that was just built.
+fn shaketable() -> PathBuf {
+    target().join("debug/shaketable")
 }
 
 /// Where cargo builds.

@@ -7,6 +7,7 @@ mod bench;
 mod clients;
 mod deny;
 mod format;
+mod hlog;
 mod schemas;
 mod steps;
 
@@ -58,7 +59,7 @@ enum Install {
 enum Step {
     /// All tests of the workspace
     Test,
-    /// Toxiproxy's own clients against our server
+    /// Toxiproxy's own clients against our server, `HdrHistogram`'s against our logs
     Clients,
     /// The form of the source
     Fmt,

@@ -1,15 +1,17 @@
-//! An experiment's directory: its recording, and the checks that it was judged by, so that it can
-//! be judged again.
+//! An experiment's directory: its recording and the checks that it was judged by, so that it can be
+//! judged again, and the histograms of what its calls took.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::check::{self, Check};
 use crate::judge::judge;
+use crate::load::histograms;
 use crate::record::{self, ReadError, Recording};
 use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome, json};
 use crate::suite::{CheckEntry, Suite};
@@ -18,6 +20,8 @@ use crate::suite::{CheckEntry, Suite};
 const RECORDING: &str = "recording.jsonl";
 /// The file of its checks.
 const CHECKS: &str = "checks.json";
+/// The file of its histograms, for other tools; nothing here reads it.
+const LATENCY: &str = "latency.hlog";
 
 /// Why a directory could not be judged again.
 #[derive(Debug, thiserror::Error)]
@@ -53,14 +57,21 @@ struct Entry {
     params: Value,
 }
 
-/// Keeps a recording and the checks of its experiment.
-pub fn write(recording: &Recording, checks: &[CheckEntry], dir: &Path) -> io::Result<()> {
+/// Keeps a recording, the checks of its experiment and the histograms of what its calls took.
+/// `zero` is the moment from which the recording's clock counts.
+pub fn write(
+    recording: &Recording,
+    zero: SystemTime,
+    checks: &[CheckEntry],
+    dir: &Path,
+) -> io::Result<()> {
     let entry = |entry: &CheckEntry| Entry {
         check: entry.kind.name.to_owned(),
         params: entry.params.clone(),
     };
     let entries: Vec<Entry> = checks.iter().map(entry).collect();
     std::fs::write(dir.join(CHECKS), serde_json::to_vec_pretty(&entries)?)?;
+    histograms::write_recording(recording, zero, &dir.join(LATENCY))?;
     record::write(recording, &dir.join(RECORDING))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use shaketable::between::form::Form;
 use shaketable::plan::Plan;
 use shaketable::stub::Spec;
-use shaketable::suite::{Edge, Experiment, Start};
+use shaketable::suite::{Edge, Experiment, Journey, Start};
 use shaketable::units::brief;
 
 use super::suites;
@@ -137,18 +137,20 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
         brief(phases.fault),
         brief(phases.recovery)
     );
-    let requests: Vec<String> = experiment
-        .load
-        .requests
-        .iter()
-        .map(|request| format!("{} × {}", request.weight, request.name))
-        .collect();
-    let _ = writeln!(
-        out,
-        "  load   {} of {}",
-        experiment.load.rate,
-        requests.join(", ")
-    );
+    if experiment.load.streams.is_empty() {
+        let _ = writeln!(out, "  load   none");
+    }
+    for stream in &experiment.load.streams {
+        let requests = stream.requests.iter();
+        let requests: Vec<String> = requests
+            .map(|request| format!("{} × {}", request.weight, request.name))
+            .collect();
+        let of = requests.join(", ");
+        let _ = writeln!(out, "  load   {} of {of}", stream.describe());
+        for line in stream.requests.iter().filter_map(Journey::describe) {
+            let _ = writeln!(out, "         {line}");
+        }
+    }
     for check in &experiment.checks {
         let params = match &check.params {
             serde_json::Value::Object(params) if params.is_empty() => String::new(),

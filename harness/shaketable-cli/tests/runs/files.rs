@@ -13,7 +13,7 @@ fn out_is_used_and_nothing_else_is_written() {
     let stage = Stage::new();
     stage.run(TINY).exits(0);
     let experiment = stage.out().join("nothing-wrong");
-    for file in ["recording.jsonl", "checks.json", "shop.log"] {
+    for file in ["recording.jsonl", "checks.json", "latency.hlog", "shop.log"] {
         assert!(experiment.join(file).is_file(), "{file}");
     }
     assert!(stage.out().join("report.json").is_file());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use shaketable_faults::dice;
 use shaketable_faults::observe::Clock;
@@ -130,7 +130,7 @@ async fn in_fresh_lab(
         move |source| LabError::Own { what, source }
     };
     std::fs::create_dir_all(dir).map_err(own(&format!("create {}", dir.display())))?;
-    let clock = Clock::start();
+    let (clock, zero) = (Clock::start(), SystemTime::now());
     let began = Instant::now();
     let lab = Lab::start(plan, experiment, setting, dir, clock).await?;
     report.ready_s = began.elapsed().as_secs_f64();
@@ -142,7 +142,7 @@ async fn in_fresh_lab(
         unreverted,
     } = observed?;
     let checks = plan.suite.checks_of(experiment);
-    saved::write(&recording, &checks, dir).map_err(own("write the recording"))?;
+    saved::write(&recording, zero, &checks, dir).map_err(own("write the recording"))?;
 
     report.verdicts = judge(checks.iter().map(|entry| entry.check.as_ref()), &recording);
     report.interrupted = recording.interrupted;
@@ -177,7 +177,7 @@ async fn observe(
     let starvation = StarvationMeter::start(clock, targets).map_err(own("watch the targets"))?;
     let (deaths, died) = Deaths::watch(lab, clock, &setting.events);
     let (spec, classes) =
-        load::spec(plan, experiment, lab, trace_base).map_err(own("prepare the load"))?;
+        load::spec(plan, experiment, lab, setting, trace_base).map_err(own("prepare the load"))?;
     let calls = Arc::new(CallLog::default());
     let activity = Arc::new(Edges(lab.proxies.clone()));
     let engine = Engine::start(clock, spec, Arc::clone(&calls) as _, activity)

@@ -8,11 +8,13 @@
 //!   waiting until a call is due; `mix`: which of several calls comes when;
 //! - `script`: what one arrival does;
 //! - `client`: one exchange with a target, and the connections that are kept;
-//! - `recorder`: who is told of calls as they go.
+//! - `recorder`: who is told of calls as they go;
+//! - `histograms`: what calls took, per class, phase and window of time, and the log of that.
 
 pub mod arrival;
 pub mod client;
 mod engine;
+pub mod histograms;
 mod mix;
 mod pace;
 mod recorder;

@@ -1,9 +1,14 @@
 //! What is sent, and when: the load as data.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::arrival::Moments;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shaketable_faults::units::{HumanDuration, brief};
+
+use super::arrival::{Moments, Spacing};
 use super::client::Target;
 use super::script::Script;
 use crate::record::Phase;
@@ -62,9 +67,36 @@ pub enum Arrival {
     Serial,
 }
 
+impl fmt::Display for Arrival {
+    /// `100/s`, `20 users`, `50 at once`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(Moments::Rate(profile, spacing)) => match spacing {
+                Spacing::Even => write!(f, "{profile}"),
+                Spacing::Jitter => write!(f, "{profile}, jittered"),
+                Spacing::Poisson => write!(f, "{profile}, Poisson"),
+            },
+            Self::Open(Moments::Recorded(moments)) => match moments.last() {
+                Some(last) if *last > 0 => {
+                    let over = brief(Duration::from_nanos(*last));
+                    write!(f, "{} recorded moments over {over}", moments.len())
+                }
+                _ => write!(f, "{} at once", moments.len()),
+            },
+            Self::Users { users: 1, think } if think.is_zero() => write!(f, "1 user"),
+            Self::Users { users, think } if think.is_zero() => write!(f, "{users} users"),
+            Self::Users { users, think } => {
+                write!(f, "{users} users who think {}", HumanDuration(*think))
+            }
+            Self::Serial => write!(f, "one at a time"),
+        }
+    }
+}
+
 /// How exactly calls are sent when they are due. What they are late is always recorded, and counts
 /// as latency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Pacing {
     /// To some ten microseconds; costs a wake-up for every call.
     Precise,

@@ -18,14 +18,16 @@ use shaketable_faults::stub;
 use shaketable_faults::switchboard::Route;
 use shaketable_faults::times::{Schedule, Shape, Times};
 use shaketable_faults::tls::StartTls;
-use shaketable_faults::units::{HumanDuration, Rate};
+use shaketable_faults::units::HumanDuration;
 use shaketable_faults::which::Which;
 
 use crate::between::form::Form;
 use crate::between::names::{self, Called, Meaning};
 use crate::between::template::Template;
 use crate::check::{self, Check};
+use crate::load::{Arrival, Pacing};
 use crate::names::EdgeName;
+use crate::record::Phase;
 pub use request::*;
 
 /// A whole suite.
@@ -294,14 +296,74 @@ impl fmt::Display for Position {
 }
 
 /// What is asked of the system.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
-    /// How many calls are sent.
-    pub rate: Rate,
+    /// How exactly calls are sent when they are due.
+    pub pacing: Pacing,
+    /// Side by side; none where the targets drive themselves.
+    pub streams: Vec<Stream>,
+}
+
+impl Load {
+    /// Every kind of call by its name: its place here is the class of its calls. Streams may have
+    /// the same kinds.
+    pub fn kinds(&self) -> IndexMap<&str, &Request> {
+        let mut kinds = IndexMap::new();
+        let journeys = self.streams.iter().flat_map(|stream| &stream.requests);
+        for request in journeys.flat_map(|journey| &journey.steps) {
+            kinds.entry(request.name.as_str()).or_insert(request);
+        }
+        kinds
+    }
+}
+
+/// Calls that arrive in one way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stream {
+    /// Its name; empty where it is the only one and has none.
+    pub name: String,
+    /// The phase with which calls begin to arrive.
+    pub starts: Phase,
+    /// How long after the beginning of that phase.
+    pub after: Duration,
+    /// For how long they arrive; to the end when left out.
+    pub lasts: Option<Duration>,
+    /// How many arrive at most.
+    pub calls: Option<u64>,
+    /// How they arrive.
+    pub arrival: Arrival,
+    /// How many may be under way at once.
+    pub in_flight: usize,
+    /// How many connections to each service there may be.
+    pub connections: Option<usize>,
     /// After how long the load itself gives a call up.
     pub timeout: Duration,
-    /// What the calls are; never empty.
-    pub requests: Vec<Request>,
+    /// What arrives, by weight; never empty.
+    pub requests: Vec<Journey>,
+}
+
+impl Stream {
+    /// One line for a person: when calls arrive, and how often.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        if !self.name.is_empty() {
+            let _ = write!(text, "{}: ", self.name);
+        }
+        let _ = write!(text, "{}", self.arrival);
+        if let Some(calls) = self.calls {
+            let _ = write!(text, ", {calls} calls at most");
+        }
+        if self.starts != Phase::WarmUp || !self.after.is_zero() {
+            let _ = write!(text, ", from the {}", self.starts.name());
+        }
+        if !self.after.is_zero() {
+            let _ = write!(text, " and {}", HumanDuration(self.after));
+        }
+        if let Some(lasts) = self.lasts {
+            let _ = write!(text, ", for {}", HumanDuration(lasts));
+        }
+        text
+    }
 }
 
 /// How long each phase takes; none is zero.

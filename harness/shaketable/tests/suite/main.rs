@@ -7,6 +7,7 @@
 )]
 
 mod random;
+mod requests;
 mod right;
 mod schema;
 mod wrong;

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use shaketable::between::form::Form;
+use shaketable::load::script::template::Template;
 use shaketable::names::EdgeName;
 use shaketable::suite::{
-    self, CalleeTls, Command, Disk, InMemory, Phases, Ready, Start, Suite, Tls, names_of_caller,
+    self, Act, CalleeTls, Command, Disk, InMemory, Journey, Phases, Ready, Start, Suite, Tls,
+    names_of_caller,
 };
 use shaketable_faults::Protocol;
 use shaketable_faults::stub::{Request, Stub};
@@ -33,6 +36,21 @@ fn load_with(name: &str, env: &[(&str, &str)]) -> Suite {
 
 fn edge(text: &str) -> EdgeName {
     text.parse().unwrap()
+}
+
+/// Headers and body of a request that stands alone and has nothing to fill in.
+fn sent(journey: &Journey) -> (IndexMap<String, String>, String) {
+    let [only] = journey.steps.as_slice() else {
+        panic!("{journey:?}")
+    };
+    let Act::Http { headers, body, .. } = &only.act else {
+        panic!("{only:?}")
+    };
+    let plain = |template: &Template| template.plain().unwrap().to_owned();
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), plain(value)));
+    (headers.collect(), plain(body))
 }
 
 fn dir() -> std::path::PathBuf {
@@ -68,17 +86,18 @@ fn the_small_suite_of_the_design_has_every_default() {
 
     let experiment = &suite.experiments["slow inventory"];
     assert_eq!(experiment.phases, Phases::default());
-    assert!((experiment.load.rate.0 - 100.0).abs() < f64::EPSILON);
-    assert_eq!(experiment.load.timeout, Duration::from_secs(10));
-    let [request] = experiment.load.requests.as_slice() else {
+    let [stream] = experiment.load.streams.as_slice() else {
+        panic!()
+    };
+    assert_eq!(stream.describe(), "100/s");
+    assert_eq!(stream.timeout, Duration::from_secs(10));
+    let [request] = stream.requests.as_slice() else {
         panic!()
     };
     assert_eq!((request.name.as_str(), request.weight), ("POST /orders", 1));
-    assert_eq!(request.headers["content-type"], "application/json");
-    assert_eq!(
-        request.body.as_deref(),
-        Some(&br#"{"sku":"A1","quantity":1}"#[..])
-    );
+    let (headers, body) = sent(request);
+    assert_eq!(headers["content-type"], "application/json");
+    assert_eq!(body, r#"{"sku":"A1","quantity":1}"#);
     let [fault] = experiment.faults.as_slice() else {
         panic!()
     };
@@ -381,9 +400,9 @@ fn requests_and_what_an_experiment_changes_are_read() {
     let suite = load("everything");
     let quiet = &suite.experiments["all quiet"];
     assert!(quiet.faults.is_empty());
-    assert!((quiet.load.rate.0 - 0.5).abs() < f64::EPSILON);
-    let names: Vec<&str> = quiet
-        .load
+    let load = &quiet.load.streams[0];
+    assert_eq!(load.describe(), "0.5/s");
+    let names: Vec<&str> = load
         .requests
         .iter()
         .map(|request| request.name.as_str())
@@ -399,30 +418,25 @@ fn requests_and_what_an_experiment_changes_are_read() {
             "HEAD /h"
         ]
     );
-    let [read, put, raw, patch, ..] = quiet.load.requests.as_slice() else {
+    let [read, put, raw, patch, ..] = load.requests.as_slice() else {
         panic!()
     };
-    assert_eq!((read.weight, read.headers["X-Trace"].as_str()), (3, "7"));
-    assert_eq!(put.body.as_deref(), Some(&b"null"[..]));
-    assert_eq!(
-        (raw.body.as_deref(), raw.headers.len()),
-        (Some(&b"text"[..]), 1)
-    );
-    assert_eq!(patch.body.as_deref(), Some(&br#"[1,2.5,null,"x"]"#[..]));
-    assert_eq!(
-        patch.headers.len(),
-        1,
-        "a content type that is given stays alone"
-    );
+    assert_eq!((read.weight, sent(read).0["X-Trace"].as_str()), (3, "7"));
+    assert_eq!(sent(put).1, "null");
+    let (headers, body) = sent(raw);
+    assert_eq!((body.as_str(), headers.len()), ("text", 1));
+    let (headers, body) = sent(patch);
+    assert_eq!(body, r#"[1,2.5,null,"x"]"#);
+    assert_eq!(headers.len(), 1, "a content type that is given stays alone");
 
     let broken = &suite.experiments["everything breaks"];
     assert_eq!(
-        broken.load.timeout,
+        broken.load.streams[0].timeout,
         Duration::from_secs(2),
         "from the suite"
     );
     assert_eq!(
-        broken.load.requests.len(),
+        broken.load.streams[0].requests.len(),
         1,
         "one request replaces the list"
     );
@@ -476,7 +490,11 @@ fn a_suite_completes_the_ones_that_it_extends() {
     );
     assert_eq!((payment.port, payment.env.len()), (Some(9100), 0));
     let slow = &suite.experiments["slow"];
-    assert_eq!(slow.load.requests.len(), 2, "`requests` replaces `request`");
+    assert_eq!(
+        slow.load.streams[0].requests.len(),
+        2,
+        "`requests` replaces `request`"
+    );
     assert_eq!(slow.faults[0].fault.describe(), "latency 250ms");
     assert_eq!(slow.faults[0].value, "250ms");
 }
@@ -524,8 +542,8 @@ experiments: { e: { expect: [process_survival] } }
         (a.env["P"].as_str(), a.env["Q"].as_str()),
         ("pa$$word", "$${x}")
     );
-    let request = &suite.experiments["e"].load.requests[0];
-    assert_eq!(request.body.as_deref(), Some(&b"pa$word ${x} $y"[..]));
+    let request = &suite.experiments["e"].load.streams[0].requests[0];
+    assert_eq!(sent(request).1, "pa$word ${x} $y");
 }
 
 #[test]
@@ -555,4 +573,95 @@ fn json_is_a_suite_too_and_a_byte_order_mark_is_no_matter() {
         .unwrap()
         .replace('\n', "\r\n");
     assert!(load_text(&crlf).is_ok());
+}
+
+#[test]
+fn every_way_in_which_calls_arrive_is_read() {
+    let ways = [
+        ("rate: 100/s", "100/s"),
+        ("rate: 30/m, spacing: poisson", "0.5/s, Poisson"),
+        (
+            "rate: { ramp: { to: 200/s, over: 30s } }, spacing: jitter",
+            "0/s to 200/s over 30s, then 200/s, jittered",
+        ),
+        (
+            "rate: { steps: [{ rate: 1/s, lasts: 2s }, { rate: 5/s, lasts: 1s }] }",
+            "1/s for 2s, 5/s for 1s, then 5/s",
+        ),
+        (
+            "rate: { spike: { base: 10/s, to: 50/s, after: 2s, lasts: 1s } }",
+            "10/s for 2s, 50/s for 1s, then 10/s",
+        ),
+        (
+            "rate: { wave: [{ rate: 5/s, lasts: 1s }, { lasts: 2s }] }",
+            "5/s for 1s, 0/s for 2s, and again",
+        ),
+        ("users: 20, think: 1s", "20 users who think 1s"),
+        ("serial: true, calls: 7", "one at a time, 7 calls at most"),
+        (
+            "burst: 50, starts: fault, after: 500ms",
+            "50 at once, from the fault and 500ms",
+        ),
+        (
+            "trace: calls.csv, lasts: 1s",
+            "3 recorded moments over 1.5s, for 1s",
+        ),
+    ];
+    for (written, said) in ways {
+        let text = format!(
+            "name: a\nservices: {{ a: {{ run: ./a }} }}\n\
+             load: {{ {written}, request: {{ to: a, get: / }} }}\n\
+             experiments: {{ e: {{ expect: [process_survival] }} }}\n"
+        );
+        let mut files = InMemory::one("a.yaml", &text);
+        files.texts.insert(
+            "calls.csv".to_owned(),
+            "at,path\n10,/\n10.5,/\n11.5,/\n".to_owned(),
+        );
+        let suite = suite::load("a.yaml", &files, &|_| None)
+            .map_err(|errors| errors.to_plain())
+            .unwrap();
+        let [stream] = suite.experiments["e"].load.streams.as_slice() else {
+            panic!("{written}")
+        };
+        assert_eq!(stream.describe(), said, "{written}");
+    }
+}
+
+#[test]
+fn a_stream_takes_what_it_does_not_say_from_the_load_beside_it() {
+    let text = "\
+name: a
+services: { a: { run: ./a } }
+load:
+  timeout: 3s
+  in_flight: 5
+  request: { to: a, get: / }
+  streams:
+    steady: { rate: 10/s }
+    rush: { burst: 100, starts: fault, timeout: 1s, connections: 8 }
+    other: { serial: true, request: { to: a, get: /other } }
+experiments:
+  e: { expect: [process_survival] }
+  slower: { load: { timeout: 9s }, expect: [process_survival] }
+  alone: { load: { streams: { one: { users: 1 } } }, expect: [process_survival] }
+  quiet: { load: none, expect: [process_survival] }
+";
+    let suite = load_text(text).map_err(|e| e.to_plain()).unwrap();
+    let streams = |name: &str| &suite.experiments[name].load.streams;
+    let timeouts = |name: &str| -> Vec<u64> {
+        let streams = streams(name).iter();
+        streams.map(|stream| stream.timeout.as_secs()).collect()
+    };
+    assert_eq!(timeouts("e"), [3, 1, 3]);
+    assert_eq!(timeouts("slower"), [9, 1, 9], "a stream's own word is last");
+    assert!(streams("e").iter().all(|stream| stream.in_flight == 5));
+    assert_eq!(streams("e")[1].connections, Some(8));
+    assert_eq!(streams("alone").len(), 1);
+    assert!(streams("quiet").is_empty());
+    let kinds = suite.experiments["e"].load.kinds();
+    assert_eq!(
+        kinds.keys().copied().collect::<Vec<_>>(),
+        ["GET /", "GET /other"]
+    );
 }

@@ -1,6 +1,7 @@
 //! When calls are due: pure functions of their index and the seed, which no answer can change.
 
 mod profile;
+mod recorded;
 mod spacing;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use shaketable_faults::observe::Nanos;
 
 pub use profile::{Piece, Profile, Then};
+pub use recorded::recorded;
 pub use spacing::Spacing;
 
 /// The moments at which the calls of an open stream are due.

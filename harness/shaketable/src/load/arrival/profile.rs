@@ -1,8 +1,10 @@
 //! How the rate of arrivals goes over time, and when so many of them have been due.
 
+use std::fmt;
 use std::time::Duration;
 
 use shaketable_faults::observe::Nanos;
+use shaketable_faults::units::{HumanDuration, Rate};
 
 /// A stretch of time in which the rate goes evenly from one value to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -136,6 +138,30 @@ impl Profile {
     }
 }
 
+impl fmt::Display for Profile {
+    /// `100/s`, `10/s to 200/s over 30s, then 200/s`, `50/s for 1s, 10/s for 2s, and again`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.pieces {
+            let lasts = HumanDuration(piece.lasts);
+            if (piece.from - piece.to).abs() < f64::EPSILON {
+                write!(f, "{} for {lasts}, ", Rate(piece.to))?;
+            } else {
+                write!(
+                    f,
+                    "{} to {} over {lasts}, ",
+                    Rate(piece.from),
+                    Rate(piece.to)
+                )?;
+            }
+        }
+        match self.then {
+            Then::Level(rate) if self.pieces.is_empty() => write!(f, "{}", Rate(rate)),
+            Then::Level(rate) => write!(f, "then {}", Rate(rate)),
+            Then::Again => write!(f, "and again"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -168,6 +194,15 @@ mod tests {
         let down = Profile::ramp(100.0, 0.0, s(10));
         assert_eq!(down.when(375.0), Some(5 * S));
         assert_eq!(down.when(501.0), None, "nothing more ever comes");
+    }
+
+    #[test]
+    fn it_reads_as_people_say_it() {
+        let ramp = Profile::ramp(0.0, 100.0, s(10)).to_string();
+        assert_eq!(ramp, "0/s to 100/s over 10s, then 100/s");
+        let spike = Profile::spike(10.0, s(2), 50.0, s(1)).to_string();
+        assert_eq!(spike, "10/s for 2s, 50/s for 1s, then 10/s");
+        assert_eq!(Profile::constant(0.5).to_string(), "0.5/s");
     }
 
     #[test]

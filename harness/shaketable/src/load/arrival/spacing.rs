@@ -1,12 +1,15 @@
 //! How arrivals lie about the even places of their rate.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use shaketable_faults::dice::Dice;
 
 /// How calls at the same rate are spaced.
 ///
 /// Each gives the place of a call on a scale on which evenly spaced calls lie at 0, 1, 2, …; the
 /// profile of the rate turns that into a time, so that every spacing goes with every profile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Spacing {
     /// Always the same gap.
     #[default]

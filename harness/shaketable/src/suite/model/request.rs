@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shaketable_faults::units::HumanDuration;
+
 use crate::load::script::data::Table;
 use crate::load::script::template::Template;
 use crate::load::script::{Capture, Oracle, Poll};
@@ -19,6 +21,21 @@ pub struct Journey {
     pub steps: Vec<Request>,
     /// The rows that its templates draw on, one for each arrival.
     pub data: Option<Arc<Table>>,
+}
+
+impl Journey {
+    /// One line for a person about what is more than a request; `None` where nothing is.
+    pub fn describe(&self) -> Option<String> {
+        let steps: Vec<String> = self.steps.iter().map(Request::describe).collect();
+        let plain = matches!(&self.steps[..], [only] if steps[0] == only.name);
+        (!plain).then(|| {
+            if self.steps.len() == 1 {
+                steps.concat()
+            } else {
+                format!("{}: {}", self.name, steps.join(", then "))
+            }
+        })
+    }
 }
 
 /// One kind of call.
@@ -46,6 +63,47 @@ pub struct Request {
     pub poll: Option<Poll>,
     /// What its answers are worth.
     pub oracle: Oracle,
+}
+
+impl Request {
+    /// Its name, and what it does beside sending itself.
+    fn describe(&self) -> String {
+        let mut more = Vec::new();
+        if !self.pause.is_zero() {
+            more.push(format!("after {}", HumanDuration(self.pause)));
+        }
+        if let Act::Http {
+            new_connection: true,
+            ..
+        } = self.act
+        {
+            more.push("on a new connection".to_owned());
+        }
+        if let Some(poll) = &self.poll {
+            let (every, within) = (HumanDuration(poll.every), HumanDuration(poll.within));
+            more.push(format!("asking every {every} until final, within {within}"));
+        }
+        if let Some(abort) = self.abort {
+            more.push(format!("left after {}", HumanDuration(abort)));
+        }
+        match self.repeat {
+            0 => {}
+            1 => more.push("sent twice".to_owned()),
+            many => more.push(format!("sent {} times", many + 1)),
+        }
+        if !self.captures.is_empty() {
+            let names = self.captures.iter().map(|capture| capture.name.as_str());
+            more.push(format!("gives {}", names.collect::<Vec<_>>().join(", ")));
+        }
+        if self.oracle != Oracle::default() {
+            more.push("judged by its answer".to_owned());
+        }
+        if more.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} ({})", self.name, more.join("; "))
+        }
+    }
 }
 
 /// What a call does.

@@ -2,29 +2,41 @@
 
 use std::time::Duration;
 
-use shaketable_faults::units::{HumanDuration, Rate};
+use serde::de::DeserializeOwned;
+use shaketable_faults::units::HumanDuration;
 
 use super::Reader;
-use crate::suite::model::Load;
+use super::request::Missing;
+use crate::load::Pacing;
+use crate::record::Phase;
+use crate::suite::model::{Load, Stream};
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
 
 /// After how long the load gives a call up.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How many calls may be under way at once.
+const IN_FLIGHT: usize = 10_000;
 
 impl Reader<'_> {
     /// Checks the suite's load, which no experiment may use as it is.
     pub(super) fn general_load(&mut self) {
         let general = steps!["load"];
-        self.requests(&general, &general);
-        self.timeout(&general.then("timeout"));
+        self.requests(std::slice::from_ref(&general), Missing::MayCome);
+        self.general_stream(&general);
+        for name in self.keys(&general.then("streams")) {
+            self.general_stream(&general.then("streams").then(name.as_str()));
+        }
     }
 
-    fn timeout(&mut self, path: &Path) -> Duration {
-        let timeout: Option<HumanDuration> = self.part(path);
-        let timeout = timeout.map_or(TIMEOUT, |timeout| timeout.0);
-        self.above_zero(path, timeout);
-        timeout
+    /// Checks what one place says about a stream, whoever uses it.
+    fn general_stream(&mut self, place: &Path) {
+        self.one_arrival(place);
+        for key in ["timeout", "lasts"] {
+            let path = place.then(key);
+            let time: Option<HumanDuration> = self.part(&path);
+            self.above_zero(&path, time.map_or(TIMEOUT, |time| time.0));
+        }
     }
 
     /// The load of an experiment.
@@ -37,32 +49,78 @@ impl Reader<'_> {
             }
             return None;
         }
-        let sound = !self.errors.under(&general) && !self.errors.under(&own);
-        let requests = self.requests(&general, &own);
-        if requests.is_empty() && sound {
-            let help = "add `request` or `requests`, here or to the suite's load";
-            self.complain_of_key(&own, "the load of this experiment has no requests", help);
+        let places = [own.clone(), general.clone()];
+        let written = if self.has(&own) { &own } else { &general };
+        if self.json(written).is_some_and(serde_json::Value::is_string) {
+            return Some(Load::default());
         }
-        let place = |key: &str| {
-            let changed = own.then(key);
-            if self.has(&changed) {
-                changed
-            } else {
-                general.then(key)
+        self.general_stream(&own);
+        let pacing: Option<Pacing> = self.first(&places, "pacing");
+        let streams = places.iter().map(|place| place.then("streams"));
+        let streams = match streams.into_iter().find(|streams| self.has(streams)) {
+            None => vec![self.stream("", &places)?],
+            Some(streams) => {
+                let mut read = Vec::new();
+                for name in self.keys(&streams) {
+                    let place = streams.then(name.as_str());
+                    self.general_stream(&place);
+                    if name.trim().is_empty() || name.chars().any(char::is_control) {
+                        let help = "write a few words on one line, as in `background`";
+                        self.complain_of_key(&place, "this cannot name a stream", help);
+                    }
+                    let places = [place, own.clone(), general.clone()];
+                    read.extend(self.stream(&name, &places));
+                }
+                read
             }
         };
-        let (rate, timeout) = (place("rate"), place("timeout"));
-        if !self.has(&rate) && sound {
-            let help = "add `rate: 100/s`, here or to the suite's load";
-            self.complain_of_key(&own, "the load of this experiment has no rate", help);
-        }
-        let rate: Option<Rate> = self.part(&rate);
-        let timeout = self.timeout(&timeout);
         Some(Load {
-            rate: rate?,
-            timeout,
+            pacing: pacing.unwrap_or_default(),
+            streams,
+        })
+    }
+
+    /// A stream, put together of what these places say, the first of them first.
+    fn stream(&mut self, name: &str, places: &[Path]) -> Option<Stream> {
+        let sound = !places.iter().any(|place| self.errors.under(place));
+        let requests = self.requests(places, Missing::Told);
+        let whose = places.iter().find(|place| self.has(place))?.clone();
+        let what = match name {
+            "" => "the load of this experiment".to_owned(),
+            name => format!("the stream `{}`", near::clip(name)),
+        };
+        if requests.is_empty() && sound {
+            let help = "add `request` or `requests`, here or to the suite's load";
+            self.complain_of_key(&whose, &format!("{what} has no requests"), help);
+        }
+        if self.arrival_place(places).is_none() && sound {
+            let help = "add `rate: 100/s`, here or to the suite's load";
+            self.complain_of_key(&whose, &format!("{what} has no rate"), help);
+        }
+        let timeout: Option<HumanDuration> = self.first(places, "timeout");
+        let after: Option<HumanDuration> = self.first(places, "after");
+        let lasts: Option<HumanDuration> = self.first(places, "lasts");
+        let starts: Option<Phase> = self.first(places, "starts");
+        let in_flight: Option<usize> = self.first(places, "in_flight");
+        Some(Stream {
+            name: name.to_owned(),
+            starts: starts.unwrap_or(Phase::WarmUp),
+            after: after.unwrap_or_default().0,
+            lasts: lasts.map(|lasts| lasts.0),
+            calls: self.first(places, "calls"),
+            arrival: self.arrival(places)?,
+            in_flight: in_flight.unwrap_or(IN_FLIGHT),
+            connections: self.first(places, "connections"),
+            timeout: timeout.map_or(TIMEOUT, |timeout| timeout.0),
             requests,
         })
+    }
+
+    /// What the first of these places says that says anything.
+    pub(super) fn first<T: DeserializeOwned>(&mut self, places: &[Path], key: &str) -> Option<T> {
+        let mut paths = places.iter().map(|place| place.then(key));
+        let path = paths.find(|path| self.has(path))?;
+        self.part(&path)
     }
 
     /// Whether an unknown key of the map was probably meant to be the load.

@@ -1,12 +1,15 @@
 //! From a tree that was checked against the schema to the suite: what no schema can say is checked
 //! here, part by part, so that one mistake hides no other.
 
+mod act;
+mod arrival;
 mod backend;
 mod calls;
 mod commands;
 mod experiments;
 mod forward;
 mod load;
+mod oracle;
 mod phases;
 mod ready;
 mod request;

@@ -7,7 +7,7 @@ use crate::suite::near;
 use crate::suite::path::{Path, Step};
 use crate::suite::tree::Node;
 use crate::suite::variables::Environment;
-use crate::suite::written::METHODS;
+use crate::suite::written::{METHODS, by_path, by_program};
 
 /// The names, as far as they can be made out.
 #[derive(Debug, Default)]
@@ -35,7 +35,12 @@ impl Names {
         }
         names.requests = requests(root.get("load"), environment).unwrap_or_default();
         for (experiment, entry) in sections("experiments") {
-            if let Some(own) = requests(entry.value.get("load"), environment) {
+            let load = entry.value.get("load");
+            if let Some(mut own) = requests(load, environment) {
+                if load.is_some_and(|load| load.get("streams").is_some()) {
+                    // A stream without requests has the suite's.
+                    own.extend(names.requests.iter().cloned());
+                }
                 names.own_requests.insert(experiment.clone(), own);
             }
         }
@@ -121,17 +126,27 @@ fn advice(text: &str, names: &BTreeSet<String>, what: &str, brief: bool) -> Stri
     near::advice(text, &names, &format!("known {what}s"))
 }
 
-/// The names of a load's requests, if it has any of its own.
+/// The names of a load's requests, of all its streams, if it has any of its own.
 fn requests(load: Option<&Node>, environment: &Environment<'_>) -> Option<BTreeSet<String>> {
     let load = load?;
-    let one = load.get("request");
-    let several = load.get("requests");
-    if one.is_none() && several.is_none() {
+    let streams = load.get("streams").into_iter().flat_map(Node::entries);
+    let places: Vec<&Node> = std::iter::once(load)
+        .chain(streams.map(|(_, stream)| &stream.value))
+        .collect();
+    let has_any = |place: &&Node| place.get("request").is_some() || place.get("requests").is_some();
+    if !places.iter().any(has_any) {
         return None;
     }
-    let all = one
+    let all = places.into_iter().flat_map(|place| {
+        let several = place.get("requests").into_iter().flat_map(Node::items);
+        place.get("request").into_iter().chain(several)
+    });
+    let alone = |entry: &&'_ Node| entry.get("steps").is_none();
+    let (alone, journeys): (Vec<&Node>, Vec<&Node>) = all.partition(alone);
+    let steps = journeys
         .into_iter()
-        .chain(several.into_iter().flat_map(Node::items));
+        .filter_map(|journey| journey.get("steps"));
+    let all = alone.into_iter().chain(steps.flat_map(Node::items));
     Some(
         all.filter_map(|request| request_name(request, environment))
             .collect(),
@@ -143,6 +158,13 @@ fn request_name(request: &Node, environment: &Environment<'_>) -> Option<String>
         let text = request.get(key)?.text()?;
         environment.fill(text, false).ok()
     };
-    let by_path = |(key, method): &(&str, &str)| text(key).map(|path| format!("{method} {path}"));
-    text("name").or_else(|| METHODS.iter().find_map(by_path))
+    let by_path = |(key, method): &(&str, &str)| text(key).map(|path| by_path(method, &path));
+    let by_program = || {
+        let written = request.get("exec")?;
+        let first = written.items().first().unwrap_or(written).text()?;
+        Some(by_program(&environment.fill(first, true).ok()?))
+    };
+    text("name")
+        .or_else(|| METHODS.iter().find_map(by_path))
+        .or_else(by_program)
 }

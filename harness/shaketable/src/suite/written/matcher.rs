@@ -11,23 +11,26 @@ use super::ENTRIES_MAX;
 use super::text::{RegexText, Scalar, StatusClass};
 
 /// Conditions on an answer, all of which must hold.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1))]
+#[expect(
+    dead_code,
+    reason = "describes a part of the file that is read in smaller parts"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1))]
 pub(in crate::suite) struct Matcher {
     /// Its status: `200`, `2xx`, or a list of these; 200 to 399 when left out.
-    pub(in crate::suite) status: Option<Statuses>,
+    status: Option<Statuses>,
     /// What JSON pointers point at in its body: a value, or a list of values of which it has one; `null`
     /// is also what is not there. `{{…}}` is filled in as in the request.
-    #[serde(default)]
-    pub(in crate::suite) json: IndexMap<String, Value>,
+    #[schemars(default)]
+    json: IndexMap<String, Value>,
     /// Its headers: a value, or a list of values of which it has one; `*` is any.
-    #[serde(default)]
-    pub(in crate::suite) header: IndexMap<String, Scalars>,
+    #[schemars(default)]
+    header: IndexMap<String, Scalars>,
     /// A text that its body contains.
-    pub(in crate::suite) contains: Option<String>,
+    contains: Option<String>,
     /// A regular expression that occurs in its body.
-    pub(in crate::suite) regex: Option<RegexText>,
+    regex: Option<RegexText>,
 }
 
 /// A status, a class of them, or a list of these.

@@ -6,26 +6,32 @@
 
 mod call;
 mod entries;
+mod load;
 mod matcher;
 mod request;
 mod text;
 mod tls;
 
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::stub;
-use shaketable_faults::units::{HumanDuration, Rate};
+use shaketable_faults::units::HumanDuration;
 
 pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
-pub(super) use matcher::Matcher;
-pub(super) use request::{Connection, Entry, Journey, METHODS, NOT_FOR_A_COMMAND, Request};
+pub(super) use load::{ARRIVALS, Going};
+use load::{Load, Nothing};
+pub(super) use matcher::{Scalars, Statuses};
+use request::Entry;
+pub(super) use request::{
+    Capture, Connection, IdempotencyKey, METHODS, NOT_FOR_A_COMMAND, by_path, by_program,
+};
 pub(super) use text::{
-    CommandLine, Commands, DataFile, HttpPath, ListenAddress, ProxiedHost, Scalar, SocketAddress,
-    VariableName, complaint, pointer_complaint,
+    CommandLine, Commands, DataFile, HttpPath, ListenAddress, ProxiedHost, RegexText, RequestPath,
+    Scalar, SocketAddress, VariableName, complaint, pointer_complaint,
 };
 pub(super) use tls::{Tls, ToCallee};
 
@@ -78,9 +84,8 @@ pub(super) struct Suite {
     /// The target processes by name.
     #[schemars(extend("minProperties" = 1, "maxProperties" = ENTRIES_MAX))]
     services: IndexMap<String, Service>,
-    /// What is asked of the services in every experiment.
-    #[schemars(default, schema_with = "complete_load")]
-    load: Option<Load>,
+    /// What is asked of the services in every experiment; `none` where they drive themselves.
+    load: Option<Short<Nothing, Load>>,
     /// How long the phases take in every experiment.
     phases: Option<Phases>,
     /// The experiments by name.
@@ -171,40 +176,6 @@ pub(super) struct Ready {
     pub(super) timeout: Option<HumanDuration>,
 }
 
-/// What is asked of the services: how often, and what.
-#[expect(
-    dead_code,
-    reason = "describes a part of the file that is read in smaller parts"
-)]
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("not" = not_both("request", "requests")))]
-pub(super) struct Load {
-    /// How many calls are sent, whatever becomes of them.
-    rate: Option<Rate>,
-    /// After how long the load itself gives a call up; 10s when left out.
-    timeout: Option<HumanDuration>,
-    /// Whether connections are kept for the next call, or each call has a `new` one; kept when left out.
-    connection: Option<Connection>,
-    /// The rows that `{{data.COLUMN}}` draws on, one for each arrival, in order and from the first again:
-    /// a CSV file (its first line names the columns), or a JSON file with a list of objects. Relative to
-    /// this file.
-    data: Option<DataFile>,
-    /// The one kind of call, or a journey of several.
-    request: Option<Entry>,
-    /// Several kinds of calls, or journeys, in proportion to their weights.
-    #[schemars(length(min = 1, max = ENTRIES_MAX))]
-    requests: Option<Vec<Entry>>,
-}
-
-/// A load that stands by itself.
-pub(super) fn complete_load(generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = Load::json_schema(generator);
-    schema.remove("not");
-    schema.insert("required".to_owned(), json!(["rate"]));
-    schema.insert("oneOf".to_owned(), exactly_one(&["request", "requests"]));
-    schema
-}
-
 /// How long each phase takes, at most 1h.
 #[expect(
     dead_code,
@@ -233,8 +204,8 @@ pub(super) struct Phases {
 pub(super) struct Experiment {
     /// What goes wrong in the fault phase.
     faults: Option<Vec<Fault>>,
-    /// What differs from the suite's load.
-    load: Option<Load>,
+    /// What differs from the suite's load; `none` for no load at all.
+    load: Option<Short<Nothing, Load>>,
     /// What differs from the suite's phases.
     phases: Option<Phases>,
     /// The checks that must hold, each by its name alone or with parameters.

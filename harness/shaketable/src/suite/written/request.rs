@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::units::HumanDuration;
@@ -37,26 +37,19 @@ pub(in crate::suite) const NOT_FOR_A_COMMAND: [&str; 6] = [
     "poll",
 ];
 
-/// What stands in the list of a load's requests.
-#[derive(Clone, Debug)]
-pub(in crate::suite) enum Entry {
-    /// One kind of call.
-    Request(Box<Request>),
-    /// Several, one after the other.
-    Journey(Journey),
+/// The name of a request that has none: `GET /orders/{order}`.
+pub(in crate::suite) fn by_path(method: &str, path: &str) -> String {
+    format!("{method} {}", path.replace("{{", "{").replace("}}", "}"))
 }
 
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let read = if value.get("steps").is_some() {
-            serde_json::from_value(value).map(Self::Journey)
-        } else {
-            serde_json::from_value(value).map(Self::Request)
-        };
-        read.map_err(de::Error::custom)
-    }
+/// The name of a command that has none: `exec ./client`.
+pub(in crate::suite) fn by_program(first: &str) -> String {
+    let program = first.split_whitespace().next().unwrap_or_default();
+    format!("exec {}", program.replace("{{", "{").replace("}}", "}"))
 }
+
+/// What stands in the list of a load's requests: one kind of call, or a journey of several.
+pub(in crate::suite) struct Entry;
 
 impl JsonSchema for Entry {
     fn schema_name() -> Cow<'static, str> {
@@ -75,100 +68,103 @@ impl JsonSchema for Entry {
 }
 
 /// Several calls, one after the other; what one answers can be used by the next.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    clippy::struct_field_names,
+    reason = "describes a part of the file that is read in smaller parts, by its keys"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "journey")]
 pub(in crate::suite) struct Journey {
     /// What it is called.
-    pub(in crate::suite) journey: String,
+    journey: String,
     /// How often it is made in proportion to the others.
     #[schemars(range(min = 1))]
-    pub(in crate::suite) weight: Option<u32>,
+    weight: Option<u32>,
     /// Its calls. It ends at the first that is no success.
     #[schemars(length(min = 1, max = ENTRIES_MAX))]
-    pub(in crate::suite) steps: Vec<Request>,
+    steps: Vec<Request>,
 }
 
 /// One kind of call: where to, and its method with the path, as in `get: /orders/1`; or a command. In
 /// path, headers, body, JSON and command `{{…}}` is filled in: `data.COLUMN`, `id`, `uuid`, `call`,
 /// `random 1..100`, `pick a|b`, or what an earlier step has captured.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "describes a part of the file that is read in smaller parts"
+)]
+#[derive(JsonSchema)]
 #[schemars(
+    deny_unknown_fields,
+    title = "request",
     extend("oneOf" = exactly_one(&WAYS)),
     extend("not" = not_both("json", "body")),
     extend("dependentRequired" = to_needed()),
 )]
 pub(in crate::suite) struct Request {
     /// Its name in reports and checks; the method and the path when left out.
-    pub(in crate::suite) name: Option<String>,
+    name: Option<String>,
     /// How often it is sent in proportion to the others.
     #[schemars(range(min = 1))]
-    pub(in crate::suite) weight: Option<u32>,
+    weight: Option<u32>,
     /// The service that it goes to. A command goes where it wants; this is whom its calls count for.
-    pub(in crate::suite) to: Option<ServiceName>,
+    to: Option<ServiceName>,
     /// GET this path.
-    pub(in crate::suite) get: Option<RequestPath>,
+    get: Option<RequestPath>,
     /// POST to this path.
-    pub(in crate::suite) post: Option<RequestPath>,
+    post: Option<RequestPath>,
     /// PUT to this path.
-    pub(in crate::suite) put: Option<RequestPath>,
+    put: Option<RequestPath>,
     /// PATCH this path.
-    pub(in crate::suite) patch: Option<RequestPath>,
+    patch: Option<RequestPath>,
     /// DELETE this path.
-    pub(in crate::suite) delete: Option<RequestPath>,
+    delete: Option<RequestPath>,
     /// HEAD of this path.
-    pub(in crate::suite) head: Option<RequestPath>,
+    head: Option<RequestPath>,
     /// A command as a call, started without a shell: a success is the exit code 0, what it prints is its
     /// answer. `$ORDER_URL` (and `_ADDRESS`, `_HOST`, `_PORT`) is where the service `order` listens;
     /// `TRACEPARENT` and `SHAKETABLE_CALL_ID` are in its environment.
-    pub(in crate::suite) exec: Option<CommandLine>,
+    exec: Option<CommandLine>,
     /// Its headers.
-    #[serde(default)]
-    pub(in crate::suite) headers: IndexMap<String, Scalar<false>>,
+    #[schemars(default)]
+    headers: IndexMap<String, Scalar<false>>,
     /// Its body, sent as JSON. A `{{…}}` that is all of a text keeps its type.
-    #[serde(default, deserialize_with = "even_null")]
-    pub(in crate::suite) json: Option<Value>,
+    json: Option<Value>,
     /// Its body as it is.
-    pub(in crate::suite) body: Option<String>,
+    body: Option<String>,
     /// A header `Idempotency-Key`, or another, with a value for each call: the same where it is repeated.
-    pub(in crate::suite) idempotency_key: Option<Short<On, IdempotencyKey>>,
+    idempotency_key: Option<Short<On, IdempotencyKey>>,
     /// Whether it takes a connection that was kept, or a `new` one for each call; what the load says
     /// when left out.
-    pub(in crate::suite) connection: Option<Connection>,
+    connection: Option<Connection>,
     /// After how long the client gives it up; what the load says when left out.
-    pub(in crate::suite) timeout: Option<HumanDuration>,
+    timeout: Option<HumanDuration>,
     /// After how long the client leaves, as planned: to see what becomes of a call that is cancelled.
-    pub(in crate::suite) abort: Option<HumanDuration>,
+    abort: Option<HumanDuration>,
     /// What is asked behind it until the answer is final: one call, with one latency.
-    pub(in crate::suite) poll: Option<Poll>,
+    poll: Option<Poll>,
     /// What makes its answer a valid one; a status from 200 to 399 when left out.
-    pub(in crate::suite) valid: Option<Matcher>,
+    valid: Option<Matcher>,
     /// The marker of an answer that offers less, and says so: it is valid too.
-    pub(in crate::suite) degraded: Option<Matcher>,
+    degraded: Option<Matcher>,
     /// How often the very same request is sent again, whatever came of it, as a client does that tries
     /// again; each is a call of its own.
     #[schemars(range(max = 100))]
-    pub(in crate::suite) repeat: Option<u32>,
+    repeat: Option<u32>,
     /// In a journey: how long to wait before it.
-    pub(in crate::suite) pause: Option<HumanDuration>,
+    pause: Option<HumanDuration>,
     /// In a journey: whether it goes on where this call is no success.
-    pub(in crate::suite) go_on: Option<bool>,
+    go_on: Option<bool>,
     /// In a journey: values of its answer, by the names that `{{…}}` has for them in later steps (and in
     /// its own `poll`). Where one is not found, the answer is wrong and the journey ends.
-    #[serde(default)]
-    #[schemars(extend("maxProperties" = 64))]
-    pub(in crate::suite) capture: IndexMap<String, Capture>,
+    #[schemars(default, extend("maxProperties" = 64))]
+    capture: IndexMap<String, Capture>,
 }
 
 /// Whoever has a method has somewhere to send it.
 fn to_needed() -> Value {
     let needed = METHODS.map(|(key, _)| (key.to_owned(), json!(["to"])));
     Value::Object(needed.into_iter().collect())
-}
-
-/// `json: null` is a body too.
-fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 /// The header of an idempotency key.
@@ -213,15 +209,19 @@ pub(in crate::suite) struct Capture {
 
 /// What is asked behind a request until the answer is final. The last answer is what counts; one that is
 /// never final is a timeout.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "describes a part of the file that is read in smaller parts"
+)]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(in crate::suite) struct Poll {
-    /// GET this path, of the same service, with the headers of the request.
-    pub(in crate::suite) get: RequestPath,
+    /// What is asked for: a path of the same service. The headers of the request are sent along.
+    get: RequestPath,
     /// How long after the answer before; 100ms when left out.
-    pub(in crate::suite) every: Option<HumanDuration>,
+    every: Option<HumanDuration>,
     /// What makes an answer final.
-    pub(in crate::suite) until: Matcher,
+    until: Matcher,
     /// How long all of the call may take; 10s when left out.
-    pub(in crate::suite) within: Option<HumanDuration>,
+    within: Option<HumanDuration>,
 }

@@ -239,7 +239,8 @@ formed_text! {
     };
     /// A file with rows: `orders.csv`.
     DataFile, "data-file", r"\.(csv|json)$", "orders.csv", |text| {
-        let known = text.ends_with(".csv") || text.ends_with(".json");
+        let ending = std::path::Path::new(text).extension();
+        let known = ending.is_some_and(|ending| ending == "csv" || ending == "json");
         (!known || text.contains('\0')).then(|| format!(
             "`{text}` is no file with data; it ends in .csv or .json, as in orders.csv"
         ))
@@ -278,11 +279,14 @@ fn path_complaint(text: &str) -> Option<String> {
 pub(in crate::suite) fn pointer_complaint(text: &str) -> Option<String> {
     if !text.is_empty() && !text.starts_with('/') {
         let meant = text.replace('.', "/");
-        return Some(format!("`{text}` is not a JSON pointer; did you mean `/{meant}`?"));
+        return Some(format!(
+            "`{text}` is not a JSON pointer; did you mean `/{meant}`?"
+        ));
     }
     let escaped = |part: &str| part.starts_with(['0', '1']);
-    (!text.split('~').skip(1).all(escaped))
-        .then(|| format!("`{text}` is not a JSON pointer; write `~0` for `~`, and `~1` for `/` in a key"))
+    (!text.split('~').skip(1).all(escaped)).then(|| {
+        format!("`{text}` is not a JSON pointer; write `~0` for `~`, and `~1` for `/` in a key")
+    })
 }
 
 /// Whether a host can have this name.

@@ -73,6 +73,14 @@ impl Template {
         }
     }
 
+    /// Its own texts, without what is filled in.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Filled(..) => None,
+        })
+    }
+
     /// The same with its own texts changed, and not what is filled in.
     pub fn map_texts<E>(
         &self,
