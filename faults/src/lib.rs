@@ -6,7 +6,8 @@
 //! - `door`: the listening end of an edge, which keeps its port while nothing listens;
 //! - `connection`: one connection of a caller, and what is decided for it as a whole;
 //! - `edge`: which faults are active, and `decision`: what they do to one exchange;
-//! - `http`, `tcp`: the relays that carry a decision out, at the `pace` that it says;
+//! - `http`, `tcp`: the relays that carry a decision out, at the `pace` that it says; [`framing`]:
+//!   where HTTP/1.1 messages end, also for whoever else reads them;
 //! - [`fault`]: the faults, one a file; [`which`] exchanges they are meant for, and which [`times`];
 //! - `wire`, [`timer`]: sockets and deadlines; [`tls`]: what may lie over a socket;
 //! - [`dice`]: randomness that is a pure function of what is decided;
@@ -25,6 +26,7 @@ pub mod dice;
 mod door;
 mod edge;
 pub mod fault;
+pub mod framing;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -75,7 +75,7 @@ impl Carrier<'_> {
         loop {
             let head = match head::response(ahead, self.method) {
                 Ok(Some(head)) => head,
-                Err(head::NotHttp) => return Outcome::Foreign,
+                Err(head::NotHttp(_)) => return Outcome::Foreign,
                 Ok(None) => {
                     if let Err(gone) = fill(from, ahead).await {
                         // What there is of a broken head is the caller's to see.

@@ -2,7 +2,7 @@
 
 /// How a body ends, and how far into it we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub enum Framing {
     /// It has ended.
     Done,
     /// So many bytes are still to come.
@@ -15,44 +15,70 @@ pub(crate) enum Framing {
 
 /// Where in a chunked body we are (RFC 9112, section 7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Chunk {
+pub enum Chunk {
     /// In the line with the chunk's size.
-    Size { value: u64, at: At },
+    Size {
+        /// The size, as far as it has come.
+        value: u64,
+        /// Where in that line.
+        at: At,
+    },
     /// In its data.
-    Data { left: u64 },
-    /// In the line end behind its data; whether its CR has come.
-    DataEnd { cr: bool },
-    /// In a line of the trailers; whether it is empty so far, and whether its CR has come.
-    Trailer { empty: bool, cr: bool },
+    Data {
+        /// So many bytes of it are still to come.
+        left: u64,
+    },
+    /// In the line end behind its data.
+    DataEnd {
+        /// Whether its CR has come.
+        cr: bool,
+    },
+    /// In a line of the trailers.
+    Trailer {
+        /// Whether it is empty so far.
+        empty: bool,
+        /// Whether its CR has come.
+        cr: bool,
+    },
 }
 
 /// Where in the line with a chunk's size we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum At {
+pub enum At {
+    /// Before the first digit.
     Start,
+    /// Among the digits.
     Digits,
     /// In the blanks behind the digits.
     Blank,
+    /// In what is written behind a semicolon.
     Extension,
     /// The CR has come.
     End,
 }
 
 /// The body breaks the rules of its framing, or bends them in a way that parties read differently.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its chunks are not framed as they should be")]
+pub struct Malformed;
 
 impl Framing {
-    pub(crate) fn chunked() -> Self {
+    /// A body in chunks, of which nothing has come yet.
+    pub fn chunked() -> Self {
         Self::Chunked(Chunk::START)
     }
 
-    pub(crate) fn is_done(&self) -> bool {
+    /// Whether the body has ended.
+    pub fn is_done(&self) -> bool {
         *self == Self::Done
     }
 
     /// Takes note of bytes that come next and says how many of them belong to this body.
-    pub(crate) fn advance(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+    ///
+    /// # Errors
+    ///
+    /// Where they break the rules of its framing.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let mut taken = 0;
         while taken < bytes.len() && !self.is_done() {
             taken += self.run(&bytes[taken..])?.0;
@@ -62,7 +88,11 @@ impl Framing {
 
     /// Takes note of the next bytes that are all data or all framing, and says how many there are
     /// and whether they are data.
-    pub(crate) fn run(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
+    ///
+    /// # Errors
+    ///
+    /// Where they break the rules of its framing.
+    pub fn run(&mut self, bytes: &[u8]) -> Result<(usize, bool), Malformed> {
         match self {
             Self::Done => Ok((0, true)),
             Self::UntilClose => Ok((bytes.len(), true)),

@@ -1,11 +1,16 @@
 //! Reads the heads of HTTP/1.1 messages without changing them: how long, what for, how the body
 //! ends.
 
+use std::mem::MaybeUninit;
+
 use super::body::Framing;
 
-/// The longest head that is read as HTTP; a longer one passes as plain bytes.
-pub(crate) const HEAD_MAX: usize = 64 * 1024;
+/// The longest head that is read as HTTP, in bytes; a longer one passes a proxy as plain bytes.
+pub const HEAD_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 128;
+
+/// Room for the headers of a message, which is not written to before there are any.
+type Room<'b> = [MaybeUninit<httparse::Header<'b>>; HEADERS_MAX];
 
 /// A request's head. Names and values stay in the buffer that it was read from.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,17 +26,39 @@ pub(crate) struct RequestHead {
 }
 
 /// A response's head.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ResponseHead {
-    pub(crate) len: usize,
-    pub(crate) status: u16,
-    pub(crate) body: Framing,
-    pub(crate) close: bool,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// How long it is, with the empty line at its end, in bytes.
+    pub len: usize,
+    /// The status.
+    pub status: u16,
+    /// How the body ends that comes behind it.
+    pub body: Framing,
+    /// Whether the connection ends with this message.
+    pub close: bool,
 }
 
-/// These bytes are not HTTP/1.1, or not in a shape that all parties read alike.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotHttp;
+/// These bytes are not HTTP/1.1, or not in a shape that all parties read alike; and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotHttp(pub &'static str);
+
+const TOO_LONG: NotHttp = NotHttp("its head is longer than 64 KiB");
+
+impl From<httparse::Error> for NotHttp {
+    fn from(error: httparse::Error) -> Self {
+        use httparse::Error;
+        Self(match error {
+            Error::HeaderName => "the name of a header is none",
+            Error::HeaderValue => "the value of a header is none",
+            Error::NewLine => "a line of its head ends otherwise than with CR and LF",
+            Error::Status => "its status is none",
+            Error::Token => "its first line is none",
+            Error::TooManyHeaders => "it has more than 128 headers",
+            Error::Version => "it does not begin with a version of HTTP/1",
+        })
+    }
+}
 
 /// What the framing headers of a message say.
 #[expect(
@@ -58,45 +85,50 @@ impl Said {
             let value = || {
                 std::str::from_utf8(header.value)
                     .map(|value| value.trim_matches([' ', '\t']))
-                    .map_err(|_| NotHttp)
+                    .map_err(|_| NotHttp("the value of a header is no text"))
             };
-            if is("content-length") {
-                let digits = value()?;
-                if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Err(NotHttp);
+            // Most headers are none of these, as their lengths tell.
+            match header.name.len() {
+                14 if is("content-length") => said.has_length(value()?)?,
+                17 if is("transfer-encoding") => {
+                    let last = value()?.rsplit(',').next().unwrap_or_default();
+                    let last = last.trim_matches([' ', '\t']);
+                    if said.chunked || !last.eq_ignore_ascii_case("chunked") {
+                        return Err(NotHttp("its Transfer-Encoding does not end with `chunked`"));
+                    }
+                    said.chunked = true;
                 }
-                let length = digits.parse().map_err(|_| NotHttp)?;
-                // Two lengths are read differently by different parties (request smuggling).
-                if said
-                    .length
-                    .replace(length)
-                    .is_some_and(|before| before != length)
-                {
-                    return Err(NotHttp);
+                10 if is("connection") => {
+                    for option in value()?.split(',').map(str::trim) {
+                        said.close |= option.eq_ignore_ascii_case("close");
+                        said.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
+                        said.upgrade |= option.eq_ignore_ascii_case("upgrade");
+                    }
                 }
-            } else if is("transfer-encoding") {
-                let last = value()?.rsplit(',').next().unwrap_or_default();
-                let last = last.trim_matches([' ', '\t']);
-                if said.chunked || !last.eq_ignore_ascii_case("chunked") {
-                    return Err(NotHttp);
+                6 if is("expect") => {
+                    said.expects_continue = value()?.eq_ignore_ascii_case("100-continue");
                 }
-                said.chunked = true;
-            } else if is("connection") {
-                for option in value()?.split(',').map(str::trim) {
-                    said.close |= option.eq_ignore_ascii_case("close");
-                    said.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
-                    said.upgrade |= option.eq_ignore_ascii_case("upgrade");
-                }
-            } else if is("expect") {
-                said.expects_continue = value()?.eq_ignore_ascii_case("100-continue");
-            } else if is("traceparent") {
-                said.trace = value().ok().and_then(trace_id);
+                11 if is("traceparent") => said.trace = value().ok().and_then(trace_id),
+                _ => {}
             }
         }
         if said.chunked && said.length.is_some() {
-            return Err(NotHttp);
+            return Err(NotHttp("it has a length and comes in chunks"));
         }
         Ok(said)
+    }
+
+    fn has_length(&mut self, digits: &str) -> Result<(), NotHttp> {
+        const NO_LENGTH: NotHttp = NotHttp("its Content-Length is no number");
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NO_LENGTH);
+        }
+        let length = digits.parse().map_err(|_| NO_LENGTH)?;
+        // Two lengths are read differently by different parties (request smuggling).
+        match self.length.replace(length) {
+            Some(before) if before != length => Err(NotHttp("it has two lengths")),
+            _ => Ok(()),
+        }
     }
 
     fn closes(&self, version: Option<u8>) -> bool {
@@ -114,11 +146,11 @@ fn trace_id(value: &str) -> Option<u128> {
 
 /// Reads a request's head: `None` while it is not complete.
 pub(crate) fn request(bytes: &[u8]) -> Result<Option<RequestHead>, NotHttp> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut head = httparse::Request::new(&mut headers);
-    match head.parse(bytes) {
+    let mut room: Room<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut []);
+    match head.parse_with_uninit_headers(bytes, &mut room) {
         // It is too long however much of it comes at once.
-        Ok(httparse::Status::Complete(len)) if len > HEAD_MAX => Err(NotHttp),
+        Ok(httparse::Status::Complete(len)) if len > HEAD_MAX => Err(TOO_LONG),
         Ok(httparse::Status::Complete(len)) => {
             let said = Said::of(head.headers)?;
             let method = head.method.unwrap_or_default();
@@ -138,18 +170,40 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<RequestHead>, NotHttp> {
             }))
         }
         Ok(httparse::Status::Partial) if bytes.len() < HEAD_MAX => Ok(None),
-        Ok(httparse::Status::Partial) | Err(_) => Err(NotHttp),
+        Ok(httparse::Status::Partial) => Err(TOO_LONG),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Reads the head of the response to a request with this method: `None` while incomplete.
-pub(crate) fn response(bytes: &[u8], method: &str) -> Result<Option<ResponseHead>, NotHttp> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut head = httparse::Response::new(&mut headers);
-    match head.parse(bytes) {
-        Ok(httparse::Status::Complete(len)) if len > HEAD_MAX => Err(NotHttp),
+///
+/// # Errors
+///
+/// Where it is none, or not in a shape that all parties read alike.
+pub fn response(bytes: &[u8], method: &str) -> Result<Option<ResponseHead>, NotHttp> {
+    response_with(bytes, method, |_, _| ())
+}
+
+/// The same, and tells of each header's name and value once the head is complete.
+///
+/// # Errors
+///
+/// Where it is no response, or not in a shape that all parties read alike.
+pub fn response_with(
+    bytes: &[u8],
+    method: &str,
+    mut each: impl FnMut(&str, &[u8]),
+) -> Result<Option<ResponseHead>, NotHttp> {
+    let mut room: Room<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut head = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut head, bytes, &mut room) {
+        Ok(httparse::Status::Complete(len)) if len > HEAD_MAX => Err(TOO_LONG),
         Ok(httparse::Status::Complete(len)) => {
             let said = Said::of(head.headers)?;
+            for header in head.headers.iter() {
+                each(header.name, header.value);
+            }
             let status = head.code.unwrap_or_default();
             let bodiless = method == "HEAD" || matches!(status, 100..=199 | 204 | 304);
             let body = match said.length {
@@ -167,7 +221,8 @@ pub(crate) fn response(bytes: &[u8], method: &str) -> Result<Option<ResponseHead
             }))
         }
         Ok(httparse::Status::Partial) if bytes.len() < HEAD_MAX => Ok(None),
-        Ok(httparse::Status::Partial) | Err(_) => Err(NotHttp),
+        Ok(httparse::Status::Partial) => Err(TOO_LONG),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -227,9 +282,9 @@ mod tests {
             "Transfer-Encoding : chunked",
             "X-Folded: a\r\n b",
         ] {
-            assert_eq!(request(with(header).as_bytes()), Err(NotHttp), "{header:?}");
+            assert!(request(with(header).as_bytes()).is_err(), "{header:?}");
         }
-        assert_eq!(request(b"\x16\x03\x01\x02\x00\x01"), Err(NotHttp));
+        assert!(request(b"\x16\x03\x01\x02\x00\x01").is_err());
         let twice = with("Content-Length: 3\r\nContent-Length: 3");
         let head = request(twice.as_bytes()).unwrap().unwrap();
         assert_eq!(head.body, Framing::Length(3), "all read that alike");
@@ -243,8 +298,8 @@ mod tests {
         assert_eq!(request(&fits.as_bytes()[..HEAD_MAX - 1]), Ok(None));
         assert!(request(fits.as_bytes()).is_ok_and(|head| head.is_some()));
         let longer = long(most + 1);
-        assert_eq!(request(&longer.as_bytes()[..HEAD_MAX]), Err(NotHttp));
-        assert_eq!(request(longer.as_bytes()), Err(NotHttp));
+        assert_eq!(request(&longer.as_bytes()[..HEAD_MAX]), Err(TOO_LONG));
+        assert_eq!(request(longer.as_bytes()), Err(TOO_LONG));
     }
 
     #[test]

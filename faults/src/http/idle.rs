@@ -31,7 +31,7 @@ pub(super) async fn next(
     loop {
         match head::request(buffer) {
             Ok(Some(head)) => return Next::Request(head),
-            Err(head::NotHttp) => return Next::Foreign,
+            Err(head::NotHttp(_)) => return Next::Foreign,
             Ok(None) => {}
         }
         let from_callee = poll_fn(|cx| match upstream.as_mut() {

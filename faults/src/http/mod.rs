@@ -1,7 +1,7 @@
 //! HTTP/1.1 edges: bytes pass untouched; heads and bodies are only read along.
 
 mod answer;
-mod body;
+pub(crate) mod body;
 mod forward;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

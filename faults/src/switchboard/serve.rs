@@ -26,7 +26,7 @@ pub(crate) async fn serve(board: Arc<Switchboard>, client: TcpStream, peer: IpAd
         let head = match next(&mut client, &mut came).await {
             Ok(Some(head)) => head,
             Ok(None) => return,
-            Err(NotHttp) => {
+            Err(NotHttp(_)) => {
                 board
                     .own
                     .troubles

@@ -9,6 +9,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
 
 use super::line::End;
+use super::weight::Weight;
 use crate::dice::Dice;
 use crate::fault::Break;
 use crate::fault::flow::{Flow, Stop, Then};
@@ -18,6 +19,8 @@ use crate::wire::{AHEAD_MAX, Gone, Socket};
 
 /// How much a delay line holds at most; a longer line would be throttled by it.
 const HELD_MAX: usize = 64 * 1024 * 1024;
+/// How much all delay lines of a thread hold together before each is kept short.
+const TOGETHER_MAX: usize = 512 * 1024 * 1024;
 /// How many pieces it holds at most.
 const PIECES_MAX: usize = 64 * 1024;
 /// The type of the record that begins a TLS connection (RFC 8446, section 5.1).
@@ -43,7 +46,7 @@ struct Ended {
 #[derive(Debug)]
 pub(super) struct Held {
     pieces: VecDeque<Piece>,
-    bytes: usize,
+    bytes: Weight,
     ended: Option<Ended>,
     pace: Pace,
     dice: Dice,
@@ -65,7 +68,7 @@ impl Held {
     pub(super) fn new(dice: Dice) -> Self {
         Self {
             pieces: VecDeque::new(),
-            bytes: 0,
+            bytes: Weight::default(),
             ended: None,
             pace: Pace::default(),
             corrupt: dice.apart(1),
@@ -101,12 +104,12 @@ impl Held {
 
     /// Whether nothing more is to be read. A delay must not become a limit of the throughput.
     pub(super) fn is_full(&self, flow: &Flow) -> bool {
-        let most = if flow.delays.is_empty() {
+        let most = if flow.delays.is_empty() || Weight::together() >= TOGETHER_MAX {
             AHEAD_MAX
         } else {
             HELD_MAX
         };
-        self.ended.is_some() || self.bytes >= most || self.pieces.len() >= PIECES_MAX
+        self.ended.is_some() || self.bytes.own() >= most || self.pieces.len() >= PIECES_MAX
     }
 
     /// The source has ended.
@@ -194,7 +197,7 @@ impl Held {
             due = self.last_due.map_or(due, |last| due.max(last));
             self.last_due = Some(due);
         }
-        self.bytes += bytes.len();
+        self.bytes.add(bytes.len());
         self.pieces.push_back(Piece {
             came: now,
             due,
@@ -236,7 +239,7 @@ impl Held {
             if piece.bytes.is_empty() {
                 self.pieces.pop_front();
             }
-            self.bytes -= n;
+            self.bytes.take(n);
             went(n);
             self.pace.sent(flow, n, now);
             match self.pace.stopped(flow) {
@@ -279,6 +282,7 @@ impl Held {
     fn half_close(&mut self, cx: &mut Context<'_>, to: &mut Socket) -> Poll<Option<End>> {
         let _ = ready!(Pin::new(to).poll_shutdown(cx));
         self.pieces.clear();
+        self.bytes = Weight::default();
         Poll::Ready(Some(End::Closed))
     }
 }

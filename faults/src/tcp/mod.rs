@@ -4,6 +4,7 @@ mod held;
 mod line;
 mod splice;
 mod tunnel;
+mod weight;
 
 use std::future::poll_fn;
 use std::task::{Poll, ready};

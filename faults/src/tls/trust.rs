@@ -80,6 +80,12 @@ impl ToCallee {
         })
     }
 
+    /// What a client other than a proxy needs for a handshake with that callee: how, with one
+    /// protocol to agree upon (ALPN), and the name that it asks for.
+    pub fn client(&self, protocol: &[u8]) -> (Arc<ClientConfig>, ServerName<'static>) {
+        (self.config(Some(protocol.to_vec())), self.name())
+    }
+
     pub(super) fn config(&self, protocol: Option<Vec<u8>>) -> Arc<ClientConfig> {
         let Some(protocol) = protocol else {
             return Arc::clone(&self.config);

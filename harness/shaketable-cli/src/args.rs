@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod toxiproxy;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use shaketable_fixtures::FixtureArgs;
 
+use self::load::LoadArgs;
 use self::proxy::ProxyArgs;
 use self::toxiproxy::ToxiproxyArgs;
 
@@ -77,6 +79,8 @@ pub(crate) enum Command {
         /// The fault to be told of
         name: Option<String>,
     },
+    /// Load one URL, and tell what it took: calls on a schedule that no target can slow down
+    Load(Box<LoadArgs>),
     /// Run proxies of their own, under Toxiproxy's HTTP API
     Proxy(ProxyArgs),
     /// Speak to a server of Toxiproxy's API: proxies and toxics

@@ -14,6 +14,8 @@ pub(crate) const FAILED: Exit = Exit(1);
 pub(crate) const USAGE: Exit = Exit(2);
 /// The environment is.
 pub(crate) const ENVIRONMENT: Exit = Exit(3);
+/// What was measured decides nothing.
+pub(crate) const INCONCLUSIVE: Exit = Exit(5);
 /// Nothing was selected.
 pub(crate) const NOTHING: Exit = Exit(4);
 

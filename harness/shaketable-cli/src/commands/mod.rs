@@ -1,8 +1,11 @@
 //! The commands, one a file. Each returns an exit code.
 
 mod demo;
+#[cfg(feature = "goose")]
+pub(crate) mod goose;
 mod judge;
 mod list;
+mod load;
 mod plan;
 mod proxy;
 mod run;
@@ -30,6 +33,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Schema { of } => schema(of),
         Command::Checks => list::checks(),
         Command::Faults { name } => list::faults(name.as_deref()),
+        Command::Load(args) => load::load(&args),
         Command::Proxy(args) => proxy::proxy(&args),
         Command::Toxiproxy(args) => toxiproxy::toxiproxy(&args),
         Command::Fixture(args) => match shaketable_fixtures::run(args) {

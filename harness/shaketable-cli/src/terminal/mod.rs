@@ -1,6 +1,7 @@
 //! What people see. Humans read stderr, machines read stdout.
 
 mod follow;
+pub(crate) mod load;
 mod paint;
 mod parameters;
 pub(crate) mod report;

@@ -14,6 +14,11 @@ impl Paint {
         Self::decide(std::io::stderr().is_terminal())
     }
 
+    /// As stdout wants it.
+    pub(crate) fn of_stdout() -> Self {
+        Self::decide(std::io::stdout().is_terminal())
+    }
+
     /// None, whatever the terminal.
     #[cfg(test)]
     pub(crate) fn plain() -> Self {

@@ -127,10 +127,9 @@ impl<'a> Scripts<'a> {
             let nobody = || Error::other(format!("nobody is `{}`", way.service));
             let address = self.addresses.get(&way.service).ok_or_else(nobody)?;
             let target = Target {
-                address: Address::Tcp(*address),
-                host: address.to_string(),
                 keep_alive: !way.new_connection,
                 connections: way.connections,
+                ..Target::new(Address::Tcp(*address), address.to_string())
             };
             self.targets.insert(way.clone(), target);
         }

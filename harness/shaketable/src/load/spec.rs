@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shaketable_faults::units::{HumanDuration, brief};
 
 use super::arrival::{Moments, Spacing};
@@ -95,7 +95,7 @@ impl fmt::Display for Arrival {
 
 /// How exactly calls are sent when they are due. What they are late is always recorded, and counts
 /// as latency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Pacing {
     /// To some ten microseconds; costs a wake-up for every call.

@@ -102,7 +102,7 @@ impl Running {
                     () = pace.until(from) => {}
                     () = stop.cancelled() => return,
                 }
-                while let Some((script, index)) = self.next(&ground, until, &stop) {
+                while let Some((script, index, _)) = self.next(&ground, until, &stop) {
                     alone(script, (self.seed, index), &ground, &quiet).await;
                 }
             }
@@ -159,9 +159,9 @@ impl Running {
         until: Nanos,
         stop: &CancellationToken,
     ) {
-        while let Some((script, index)) = self.next(ground, until, stop) {
+        while let Some((script, index, intended)) = self.next(ground, until, stop) {
             let arrived = Arrived {
-                intended: ground.clock.now(),
+                intended,
                 serial: false,
                 seed: self.seed,
                 index,
@@ -180,21 +180,24 @@ impl Running {
         }
     }
 
-    /// What comes next where one call follows the other; nothing when the stream is at its end.
+    /// What comes next where one call follows the other, and when that is; nothing when the stream
+    /// is at its end.
     fn next(
         &self,
         ground: &Ground,
         until: Nanos,
         stop: &CancellationToken,
-    ) -> Option<(&Arc<Script>, u64)> {
+    ) -> Option<(&Arc<Script>, u64, Nanos)> {
+        let now = ground.clock.now();
         let over = self
             .stream
             .calls
             .is_some_and(|most| self.arrived.get() >= most);
-        if over || stop.is_cancelled() || ground.clock.now() >= until {
+        if over || stop.is_cancelled() || now >= until {
             return None;
         }
-        Some(self.pick())
+        let (script, index) = self.pick();
+        Some((script, index, now))
     }
 
     /// What the next arrival does, and which one it is.

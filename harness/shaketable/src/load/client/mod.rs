@@ -1,38 +1,77 @@
 //! One exchange with a target, over a connection of its own or one that was kept.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `target` | where calls go, and how they get there |
+//! | `connect`, `resolve` | from a target to a connection with it |
+//! | `wire` | that connection: TCP or a Unix socket, and TLS over it |
+//! | `lean` | HTTP/1.1, on bare sockets |
+//! | `lanes` | its connections, kept alive, never shared by two calls |
+//! | `path` | paths as they are sent |
+//! | `shared` | HTTP/2, whose connections carry many calls at once |
 
-mod kept;
+mod connect;
+mod lanes;
+mod lean;
+mod path;
+mod resolve;
+mod shared;
+mod target;
+mod wire;
 
 use std::cell::Cell;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use self::lanes::Lanes;
+use self::shared::Shared;
 use crate::record::{Nanos, Outcome};
 
-pub use kept::Client;
+pub use target::{Address, Target, Version};
 
-/// Where calls go, and how they get there.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Where it listens.
-    pub address: Address,
-    /// What `Host` says where a request does not: `127.0.0.1:8080`.
-    pub host: String,
-    /// Whether a connection carries several calls, one after the other.
-    pub keep_alive: bool,
-    /// How many connections to it there may be; calls beyond that wait for one.
-    pub connections: Option<usize>,
+/// The connections of one thread to the targets of a load.
+#[derive(Debug)]
+pub struct Client {
+    targets: Vec<To>,
 }
 
-/// Where a target listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Address {
-    /// At an address.
-    Tcp(SocketAddr),
-    /// At a Unix socket.
-    Unix(PathBuf),
+/// One target, by what is spoken with it.
+#[derive(Debug)]
+enum To {
+    Http1(Lanes),
+    Http2(Shared),
+}
+
+impl Client {
+    /// A client without any connections yet.
+    pub fn new(targets: Vec<Target>) -> Self {
+        let to = |target: Target| match target.version {
+            Version::Http1 => To::Http1(Lanes::new(target)),
+            Version::Http2 => To::Http2(Shared::new(target)),
+        };
+        Self {
+            targets: targets.into_iter().map(to).collect(),
+        }
+    }
+
+    /// Makes one exchange with a target (an index into the list that it was made of) and reads the
+    /// answer to its end. Dropping the future closes the connection that it uses; with HTTP/2 it
+    /// cancels the stream.
+    pub async fn exchange(
+        &self,
+        target: usize,
+        request: &Request<'_>,
+        wanted: Wanted,
+        queued: &Queued,
+    ) -> Result<Answer, Failure> {
+        match self.targets.get(target) {
+            Some(To::Http1(lanes)) => lanes.exchange(request, wanted, queued).await,
+            // Most calls are HTTP/1.1, and should not be as large as this is.
+            Some(To::Http2(shared)) => Box::pin(shared.exchange(request, wanted, queued)).await,
+            None => Err(Failure::new(Outcome::Unresolved, "there is no such target")),
+        }
+    }
 }
 
 /// A request, ready to be sent.

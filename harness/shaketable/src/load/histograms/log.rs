@@ -33,6 +33,12 @@ pub struct Log<W> {
     serializer: V2DeflateSerializer,
 }
 
+impl<W> std::fmt::Debug for Log<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Log")
+    }
+}
+
 impl<W: Write> Log<W> {
     /// Begins a log. `zero` is the moment from which the run's clock counts, and the lines with it;
     /// `about` is a line that says whose calls these are.

@@ -84,7 +84,8 @@ impl Step {
         ready: &Ready<'_>,
         scene: &mut Scene<'_>,
     ) -> Ended {
-        let call = Call::begun(self.class, serial, intended, ground.clock.now());
+        let sent = ground.clock.now();
+        let call = Call::begun(self.class, serial, intended, sent);
         let Some(mut open) = Open::begin(ground, call) else {
             return Ended::Unmet;
         };
@@ -94,11 +95,15 @@ impl Step {
         };
         let queued = Queued::default();
         // A call that asks until the answer is final minds its time itself.
-        let limit = self.poll.is_none().then_some(self.timeout);
+        let limit = match self.poll {
+            // From the moment that has been read already: the clock is a part of what a call costs.
+            None => Some(ground.clock.at(sent) + self.timeout),
+            Some(_) => None,
+        };
         let came = tokio::select! {
             biased;
             came = self.carry_out(ground, ready, trace, &queued, scene) => came,
-            () = after(limit) => {
+            () = past(limit) => {
                 let why = format!("no whole answer within {:?}", self.timeout);
                 Err(Failure::new(Outcome::TimedOut, &why))
             }
@@ -229,6 +234,14 @@ impl Step {
     fn wanted(&self) -> Wanted {
         let captures = self.captures.iter().map(|capture| capture.from.wanted());
         captures.fold(self.oracle.wanted(), both)
+    }
+}
+
+/// When a moment has come; never, where there is none.
+async fn past(moment: Option<std::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 

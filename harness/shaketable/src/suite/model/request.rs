@@ -23,7 +23,56 @@ pub struct Journey {
     pub data: Option<Arc<Table>>,
 }
 
+/// A request that is the same every time, and of whose answer nothing more is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// The service that it goes to.
+    pub to: String,
+    /// The method, in capitals.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
 impl Journey {
+    /// The plain request that it is; `None` where it is more than that.
+    pub fn plain(&self) -> Option<Plain> {
+        let [only] = self.steps.as_slice() else {
+            return None;
+        };
+        let Act::Http {
+            method,
+            path,
+            headers,
+            body,
+            new_connection: false,
+        } = &only.act
+        else {
+            return None;
+        };
+        let more = only.timeout.is_some()
+            || only.abort.is_some()
+            || only.repeat > 0
+            || only.poll.is_some()
+            || only.oracle != Oracle::default();
+        if more {
+            return None;
+        }
+        let header =
+            |(name, value): &(String, Template)| Some((name.clone(), value.plain()?.to_owned()));
+        Some(Plain {
+            to: only.to.clone(),
+            method: method.clone(),
+            path: path.plain()?.to_owned(),
+            headers: headers.iter().map(header).collect::<Option<_>>()?,
+            body: body.plain()?.as_bytes().to_vec(),
+        })
+    }
+
     /// One line for a person about what is more than a request; `None` where nothing is.
     pub fn describe(&self) -> Option<String> {
         let steps: Vec<String> = self.steps.iter().map(Request::describe).collect();

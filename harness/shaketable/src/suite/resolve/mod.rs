@@ -8,6 +8,7 @@ mod calls;
 mod commands;
 mod experiments;
 mod forward;
+mod goose;
 mod load;
 mod oracle;
 mod phases;
