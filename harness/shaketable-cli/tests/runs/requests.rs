@@ -478,3 +478,19 @@ fn a_plan_says_what_a_journey_does() {
     let line = "order and wait (asking every 20ms until final, within 2s; gives place; judged by its answer)";
     assert!(done.stdout.contains(line), "{done}");
 }
+
+#[test]
+fn a_success_is_a_valid_answer_and_not_a_status() {
+    let desk =
+        Desk::open(|_: &Asked| Some(("200 OK", String::new(), r#"{"state":"odd"}"#.to_owned())));
+    let load = |valid: &str| {
+        format!(
+            "  rate: 100/s\n  request: {{ to: desk, get: /, valid: {{ json: {{ /state: {valid} }} }} }}"
+        )
+    };
+    for (valid, code) in [("odd", 0), ("done", 1)] {
+        let stage = Stage::new();
+        let suite = suite(&desk, &load(valid)).replace("max: 20s", "success: 60%");
+        undisturbed(|| stage.run(&suite)).exits(code);
+    }
+}
