@@ -54,6 +54,27 @@ fn the_first_suite_is_a_suite() {
     suite.unwrap_or_else(|errors| panic!("{}", errors.to_plain()));
 }
 
+/// The journey of the README, over the same suite.
+#[test]
+fn the_journey_is_a_suite_over_the_first() {
+    let blocks: Vec<&str> = README
+        .split("```yaml\n")
+        .skip(1)
+        .map(|block| &block[..block.find("```").unwrap()])
+        .collect();
+    let mut files = InMemory::one("checkout.yaml", blocks[0]);
+    for (name, text) in [
+        ("journey.yaml", blocks[2]),
+        ("wishes.csv", "sku,quantity\nA1,1\n"),
+    ] {
+        files.texts.insert(name.to_owned(), text.to_owned());
+    }
+    let read = suite::load("journey.yaml", &files, &|_| None);
+    let suite = read.unwrap_or_else(|errors| panic!("{}", errors.to_plain()));
+    let journey = &suite.experiments["slow inventory"].load.streams[0].requests[0];
+    assert_eq!(journey.steps.len(), 2);
+}
+
 /// The stub of the README, over a suite in which the service is a process.
 #[test]
 fn the_stub_takes_the_place_of_a_service_of_the_first_suite_and_answers_as_is_said() {
@@ -62,8 +83,8 @@ fn the_stub_takes_the_place_of_a_service_of_the_first_suite_and_answers_as_is_sa
         .skip(1)
         .map(|block| &block[..block.find("```").unwrap()])
         .collect();
-    let [first, stubbed] = blocks[..] else {
-        panic!("two suites stand in the README")
+    let [first, stubbed, ..] = blocks[..] else {
+        panic!("three suites stand in the README")
     };
     let mut files = InMemory::one("checkout.yaml", first);
     files

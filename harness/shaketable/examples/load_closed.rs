@@ -82,16 +82,7 @@ fn spec(target: Target, path: &str, users: usize, seconds: u64) -> Spec {
         headers: Vec::new(),
         body: bytes::Bytes::new(),
     });
-    let step = Step {
-        class: 0,
-        timeout: Duration::from_secs(10),
-        abort: None,
-        act,
-    };
-    let script = Script {
-        weight: 1,
-        steps: vec![step],
-    };
+    let script = Script::alone(1, Step::new(0, Duration::from_secs(10), act));
     let stream = Stream {
         name: "closed".to_owned(),
         starts: Phase::Baseline,

@@ -231,7 +231,12 @@ impl<'a> Phases<'a> {
         let now = self.witnesses.clock.now();
         if let Some(mark) = self.marks.last_mut() {
             mark.until = now;
-            mark.load_cpu = self.witnesses.load.engine.cpu().saturating_sub(self.load_cpu);
+            mark.load_cpu = self
+                .witnesses
+                .load
+                .engine
+                .cpu()
+                .saturating_sub(self.load_cpu);
         }
     }
 

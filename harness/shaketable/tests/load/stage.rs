@@ -177,16 +177,7 @@ pub(crate) fn load(target: Target, arrival: Arrival, lasts: Duration, timeout: D
         headers: Vec::new(),
         body: Bytes::new(),
     });
-    let step = Step {
-        class: 0,
-        timeout,
-        abort: None,
-        act,
-    };
-    let script = Script {
-        weight: 1,
-        steps: vec![step],
-    };
+    let script = Script::alone(1, Step::new(0, timeout, act));
     let stream = Stream {
         name: "load".to_owned(),
         starts: Phase::Baseline,
