@@ -7,15 +7,12 @@ use goose::prelude::*;
 #[tokio::main]
 async fn main() -> Result<(), GooseError> {
     let pause = Duration::from_millis(5);
-    GooseAttack::initialize()?
-        .register_scenario(
-            scenario!("Shop")
-                .set_wait_time(pause, pause)?
-                .register_transaction(transaction!(look))
-                .register_transaction(transaction!(lose_the_way)),
-        )
-        .execute()
-        .await?;
+    let scenario = scenario!("Shop")
+        .set_wait_time(pause, pause)?
+        .register_transaction(transaction!(look))
+        .register_transaction(transaction!(lose_the_way));
+    let attack = GooseAttack::initialize()?.register_scenario(scenario);
+    Box::pin(attack.execute()).await?;
     Ok(())
 }
 

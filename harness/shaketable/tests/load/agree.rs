@@ -73,16 +73,19 @@ fn by_hand(address: SocketAddr) -> Vec<Duration> {
     calls.into_iter().map(|call| call.join().unwrap()).collect()
 }
 
-fn at_share(latencies: &[Duration], share: f64) -> f64 {
+/// What so many of a hundred stay below, in milliseconds.
+fn at_share(latencies: &[Duration], percent: usize) -> f64 {
     let mut sorted = latencies.to_vec();
     sorted.sort_unstable();
-    let place = (sorted.len() as f64 * share) as usize;
+    let place = sorted.len() * percent / 100;
     sorted[place.min(sorted.len() - 1)].as_secs_f64() * 1e3
 }
 
-/// How many pairs stand in the wrong order: neighbours may pass each other on their way.
-fn out_of_order(seen: &[u64]) -> usize {
-    seen.windows(2).filter(|pair| pair[0] > pair[1]).count()
+/// Whether every call came in its place, but for neighbours that pass each other on their way: the
+/// target's threads do not always run in the order in which they were woken.
+fn is_in_order(seen: &[u64]) -> bool {
+    let mut places = (1..).zip(seen);
+    places.all(|(place, call)| call.abs_diff(place) <= 20)
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn the_engine_measures_what_a_load_by_hand_does() {
     let (address, seen) = noting();
     let hand = by_hand(address);
     assert_eq!(seen.lock().unwrap().len(), CALLS as usize);
-    assert!(out_of_order(&seen.lock().unwrap()) < 15);
+    assert!(is_in_order(&seen.lock().unwrap()));
 
     let (address, seen) = noting();
     let moments = Moments::Rate(Profile::constant(f64::from(RATE)), Spacing::Even);
@@ -100,7 +103,7 @@ fn the_engine_measures_what_a_load_by_hand_does() {
     assert_eq!(loaded.log.missed(), 0);
     let came = seen.lock().unwrap().clone();
     assert_eq!(came.len(), CALLS as usize);
-    assert!(out_of_order(&came) < 15, "{came:?}");
+    assert!(is_in_order(&came), "{came:?}");
     let mut each = came.clone();
     each.sort_unstable();
     assert!(each.iter().copied().eq(1..=u64::from(CALLS)), "{each:?}");
@@ -117,7 +120,7 @@ fn the_engine_measures_what_a_load_by_hand_does() {
         .collect();
     // Both tell of the stall, which hits a quarter of the calls; the machine's noise hits either.
     let floor = WORK.as_secs_f64() * 1e3;
-    for (share, apart) in [(0.5, 60.0), (0.9, 90.0), (1.0, 150.0)] {
+    for (share, apart) in [(50, 60.0), (90, 90.0), (100, 150.0)] {
         let (by_hand, by_engine) = (at_share(&hand, share), at_share(&engine, share));
         assert!(by_hand >= floor && by_engine >= floor);
         let differ = (by_hand - by_engine).abs();
@@ -126,5 +129,5 @@ fn the_engine_measures_what_a_load_by_hand_does() {
             "at {share}: by hand {by_hand} ms, engine {by_engine} ms"
         );
     }
-    assert!(at_share(&engine, 1.0) >= STALL.as_secs_f64() * 1e3 - 30.0);
+    assert!(at_share(&engine, 100) >= STALL.as_secs_f64() * 1e3 - 30.0);
 }

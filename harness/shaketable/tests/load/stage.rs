@@ -17,7 +17,7 @@ use shaketable::record::{Call, Outcome, Phase};
 use shaketable_faults::observe::Clock;
 
 /// Nothing in these tests takes so long, on whatever machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A whole answer.
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -144,6 +144,7 @@ mod tests {
 
     #[test]
     fn each_line_is_a_call() {
+        use Outcome::{Answered, Broken, Refused, TimedOut};
         let calls = Arc::new(CallLog::default());
         let tally = Tally::new(Arc::clone(&calls) as _, Vec::new());
         let zero = 7_000_000;
@@ -184,7 +185,6 @@ mod tests {
         let good: Vec<bool> = calls.iter().map(Call::is_good).collect();
         assert_eq!(good, [true, true, false, false, false, false]);
         let outcomes: Vec<Outcome> = calls.iter().map(|call| call.outcome).collect();
-        use Outcome::{Answered, Broken, Refused, TimedOut};
         let expected = [Answered, Answered, Answered, Refused, TimedOut, Broken];
         assert_eq!(outcomes, expected);
     }

@@ -125,7 +125,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn to_the_end(mut self, path: &Path) -> Result<(), Problem> {
+    fn read_all(mut self, path: &Path) -> Result<(), Problem> {
         let io = |error| Problem::Io(Arc::new(error), path.to_owned());
         let began = Instant::now();
         while !self.follow.is_there().map_err(io)? {
@@ -251,7 +251,7 @@ impl Goose {
         std::thread::Builder::new()
             .name("goose".to_owned())
             .spawn(move || {
-                let read = reading.to_the_end(&path);
+                let read = reading.read_all(&path);
                 tell.send_replace(Some(read));
             })
             .map_err(failed("read", &file))?;
