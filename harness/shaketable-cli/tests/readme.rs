@@ -62,9 +62,11 @@ fn the_journey_is_a_suite_over_the_first() {
         .skip(1)
         .map(|block| &block[..block.find("```").unwrap()])
         .collect();
+    let journey = blocks.iter().find(|block| block.contains("journey:"));
+    let journey = *journey.expect("a suite with a journey");
     let mut files = InMemory::one("checkout.yaml", blocks[0]);
     for (name, text) in [
-        ("journey.yaml", blocks[2]),
+        ("journey.yaml", journey),
         ("wishes.csv", "sku,quantity\nA1,1\n"),
     ] {
         files.texts.insert(name.to_owned(), text.to_owned());

@@ -87,7 +87,8 @@ pub(crate) struct LoadArgs {
         help_heading = "What is sent"
     )]
     pub(crate) method: String,
-    /// A header, as in 'Accept: text/plain'
+    /// A header, as in 'Accept: text/plain'; with {{id}}, {{uuid}}, {{call}}, {{random 1..9}} or {{pick a|b}}
+    /// where calls are to differ, as in bodies
     #[arg(
         short = 'H',
         long = "header",

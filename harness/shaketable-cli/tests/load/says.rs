@@ -58,6 +58,10 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     refused(&["http://127.0.0.1:1/", "-H", "nonsense"], "is no header");
     refused(&["http://127.0.0.1:1/", "--json", "{"], "is no JSON");
     refused(
+        &["http://127.0.0.1:1/", "--body", "{{nope}}"],
+        "nothing is called `nope` in a template of the load; known here: data, id",
+    );
+    refused(
         &["http://127.0.0.1:1/", "--hdr", "/nowhere/a.hlog"],
         "/nowhere/a.hlog",
     );
@@ -93,6 +97,41 @@ fn the_request_is_the_one_that_was_asked_for() {
         assert!(head.contains(line), "{head}");
     }
     assert!(head.contains("traceparent: 00-"), "{head}");
+}
+
+#[test]
+fn templates_are_filled_in_for_each_call() {
+    let server = Server::start();
+    let (code, ..) = load(&[
+        &server.url(),
+        "--calls",
+        "2",
+        "-X",
+        "post",
+        "-H",
+        "X-Call: {{call}} {{uuid}}",
+        "--json",
+        "{\"n\": \"{{call}}\"}",
+    ]);
+    assert_eq!(code, 0);
+    let heads = server.heads();
+    let header = |head: &String| {
+        let lines = head.lines().map(str::to_lowercase);
+        let mut found = lines.filter_map(|line| Some(line.strip_prefix("x-call: ")?.to_owned()));
+        found.next().unwrap()
+    };
+    let mut sent: Vec<String> = heads.iter().map(header).collect();
+    sent.sort();
+    assert_eq!(sent.len(), 2);
+    assert!(
+        sent[0].starts_with("1 ") && sent[1].starts_with("2 "),
+        "{sent:?}"
+    );
+    assert_ne!(sent[0][2..], sent[1][2..], "each has a UUID of its own");
+    assert!(
+        heads[0].to_lowercase().contains("content-length: 7"),
+        "{heads:?}"
+    );
 }
 
 #[test]

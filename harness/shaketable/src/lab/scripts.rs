@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 use indexmap::IndexMap;
 
 use super::setting::Setting;
@@ -15,7 +15,7 @@ use crate::expand::expand;
 use crate::launch::Sweeper;
 use crate::load::client::{Address, Target};
 use crate::load::script::template::Template;
-use crate::load::script::{self, Blueprint, Commands, HttpAct, Program, Script, Step};
+use crate::load::script::{self, Blueprint, Commands, Program, Script, Step};
 use crate::suite::{Act, Journey, Request, Stream};
 
 /// Puts scripts together.
@@ -112,10 +112,7 @@ impl<'a> Scripts<'a> {
                     headers: headers.iter().map(header).collect::<io::Result<_>>()?,
                     body: body.clone(),
                 };
-                Ok(match fixed(&blueprint) {
-                    Some(http) => script::Act::Http(http),
-                    None => script::Act::Made(Box::new(blueprint)),
-                })
+                Ok(blueprint.into_act())
             }
             Act::Exec { argv, cwd } => self.program(argv, cwd).map(script::Act::Exec),
         }
@@ -180,25 +177,6 @@ impl<'a> Scripts<'a> {
         }
         vars
     }
-}
-
-/// The request itself, where nothing is filled in.
-fn fixed(blueprint: &Blueprint) -> Option<HttpAct> {
-    let header = |(name, value): &(HeaderName, Template)| {
-        let value = HeaderValue::from_str(value.plain()?).ok()?;
-        Some((name.clone(), value))
-    };
-    Some(HttpAct {
-        target: blueprint.target,
-        method: blueprint.method.clone(),
-        path: blueprint.path.plain()?.to_owned(),
-        headers: blueprint
-            .headers
-            .iter()
-            .map(header)
-            .collect::<Option<_>>()?,
-        body: blueprint.body.plain()?.to_owned().into(),
-    })
 }
 
 /// A program that is not there is better missed before the load than by each of its calls.

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use shaketable::load::arrival::{Moments, Profile};
 use shaketable::load::client::{Address, Target, Version};
-use shaketable::load::script::{Act, HttpAct, Script, Step};
+use shaketable::load::script::template::{Data, Form, Known, Template};
+use shaketable::load::script::{Act, Blueprint, Script, Step};
 use shaketable::load::{Arrival, Spec, Stream};
 use shaketable::record::Phase;
+use shaketable::stub::Problem;
+use shaketable_faults::dice;
 use shaketable_faults::tls::ToCallee;
 
 use super::Refusal;
@@ -36,7 +38,7 @@ pub(super) fn spec(args: &LoadArgs) -> Result<Spec, Refusal> {
         users: usize::try_from(users).unwrap_or(usize::MAX),
         think: args.think.unwrap_or_default().0,
     });
-    let script = Script::alone(1, Step::new(0, args.timeout.0, Act::Http(act)));
+    let script = Script::alone(1, Step::new(0, args.timeout.0, act));
     let stream = Stream {
         name: String::new(),
         starts: Phase::WarmUp,
@@ -56,8 +58,7 @@ pub(super) fn spec(args: &LoadArgs) -> Result<Spec, Refusal> {
     })
 }
 
-fn act(args: &LoadArgs, url: &Uri) -> Result<HttpAct, String> {
-    let method = args.method.to_uppercase();
+fn act(args: &LoadArgs, url: &Uri) -> Result<Act, String> {
     let mut headers = Vec::new();
     for written in &args.headers {
         let (name, value) = written.split_once(':').ok_or_else(|| {
@@ -67,32 +68,71 @@ fn act(args: &LoadArgs, url: &Uri) -> Result<HttpAct, String> {
             .trim()
             .parse()
             .map_err(|_| format!("`{name}` cannot name a header"))?;
-        let value = HeaderValue::from_str(value.trim())
+        HeaderValue::from_str(value.trim())
             .map_err(|_| format!("`{written}` cannot be sent as a header"))?;
-        headers.push((name, value));
+        let place = name.as_str().to_owned();
+        headers.push((name, filled(value.trim(), Form::Header, &place)?));
     }
-    let mut body = args.body.clone().unwrap_or_default();
+    let mut body = filled(
+        args.body.as_deref().unwrap_or_default(),
+        Form::Plain,
+        "body",
+    )?;
     if let Some(json) = &args.json {
-        serde_json::from_str::<serde_json::Value>(json)
-            .map_err(|error| format!("--json is no JSON: {error}"))?;
-        body.clone_from(json);
+        body = filled_json(json)?;
         if !headers
             .iter()
             .any(|(name, _)| name == http::header::CONTENT_TYPE)
         {
-            let json = HeaderValue::from_static("application/json");
+            let json = Template::fixed("application/json");
             headers.push((http::header::CONTENT_TYPE, json));
         }
     }
     let path = url.path_and_query().map_or("/", |path| path.as_str());
-    Ok(HttpAct {
+    let blueprint = Blueprint {
         target: 0,
-        method: Method::from_bytes(method.as_bytes())
+        method: Method::from_bytes(args.method.to_uppercase().as_bytes())
             .map_err(|_| format!("`{}` is no method", args.method))?,
-        path: path.to_owned(),
+        path: Template::fixed(path),
         headers,
-        body: Bytes::from(body),
-    })
+        body,
+    };
+    Ok(blueprint.into_act())
+}
+
+/// What a template on the command line may use, and a place of its own for what is random in it.
+fn known(place: &str) -> Known<'static> {
+    Known {
+        data: Data::Absent,
+        captured: &[],
+        later: &[],
+        place: dice::hash(place.as_bytes()),
+    }
+}
+
+fn filled(text: &str, form: Form, place: &str) -> Result<Template, String> {
+    let mut problems = Vec::new();
+    let template = Template::parse(text, form, &known(place), &mut problems);
+    right(template, &problems)
+}
+
+/// JSON as it is written, unless something is filled in.
+fn filled_json(text: &str) -> Result<Template, String> {
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("--json is no JSON: {error}"))?;
+    let mut problems = Vec::new();
+    let template = Template::of_json(&value, &known("json"), &mut problems);
+    if problems.is_empty() && template.plain().is_some() {
+        return Ok(Template::fixed(text));
+    }
+    right(template, &problems)
+}
+
+fn right(template: Template, problems: &[Problem]) -> Result<Template, String> {
+    match problems.first() {
+        None => Ok(template),
+        Some(problem) => Err(problem.to_string()),
+    }
 }
 
 fn target(args: &LoadArgs, url: &Uri) -> Result<Target, Refusal> {

@@ -71,6 +71,28 @@ impl Act {
 }
 
 impl Blueprint {
+    /// The act that it stands for: where nothing is filled in, one that is the same every time.
+    pub fn into_act(self) -> Act {
+        match self.fixed() {
+            Some(http) => Act::Http(http),
+            None => Act::Made(Box::new(self)),
+        }
+    }
+
+    fn fixed(&self) -> Option<HttpAct> {
+        let header = |(name, value): &(HeaderName, Template)| {
+            let value = HeaderValue::from_str(value.plain()?).ok()?;
+            Some((name.clone(), value))
+        };
+        Some(HttpAct {
+            target: self.target,
+            method: self.method.clone(),
+            path: on_target(self.path.plain()?.to_owned()),
+            headers: self.headers.iter().map(header).collect::<Option<_>>()?,
+            body: self.body.plain()?.to_owned().into(),
+        })
+    }
+
     fn fill(&self, scene: &Scene<'_>) -> Result<HttpAct, Missing> {
         let header = |(name, value): &(HeaderName, Template)| {
             let value = value.fill(scene)?;
