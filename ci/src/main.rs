@@ -7,6 +7,7 @@ mod bench;
 mod clients;
 mod deny;
 mod format;
+mod goose;
 mod hlog;
 mod schemas;
 mod steps;
@@ -63,6 +64,8 @@ enum Step {
     Test,
     /// Toxiproxy's own clients against our server, `HdrHistogram`'s against our logs
     Clients,
+    /// What only a build with goose has
+    Goose,
     /// The form of the source
     Fmt,
     /// Clippy, every warning an error
@@ -78,9 +81,10 @@ enum Step {
 }
 
 /// The steps of the whole gate, the most telling first.
-const GATE: [Step; 7] = [
+const GATE: [Step; 8] = [
     Step::Test,
     Step::Clients,
+    Step::Goose,
     Step::Fmt,
     Step::Clippy,
     Step::Docs,
@@ -124,6 +128,7 @@ impl Step {
             // The README's own command.
             Self::Test => cargo(&["test", "--workspace"], &[]),
             Self::Clients => clients::check(),
+            Self::Goose => goose::check(),
             Self::Fmt => format::check(),
             Self::Clippy => cargo(
                 &[

@@ -26,7 +26,7 @@ pub(crate) struct RequestHead {
 }
 
 /// A response's head.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseHead {
     /// How long it is, with the empty line at its end, in bytes.
     pub len: usize,
@@ -76,8 +76,6 @@ struct Said {
     trace: Option<u128>,
 }
 
-const NO_LENGTH: NotHttp = NotHttp("its Content-Length is no number");
-
 impl Said {
     fn of(headers: &[httparse::Header<'_>]) -> Result<Self, NotHttp> {
         let mut said = Self::default();
@@ -89,43 +87,48 @@ impl Said {
                     .map(|value| value.trim_matches([' ', '\t']))
                     .map_err(|_| NotHttp("the value of a header is no text"))
             };
-            if is("content-length") {
-                let digits = value()?;
-                if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Err(NO_LENGTH);
+            // Most headers are none of these, as their lengths tell.
+            match header.name.len() {
+                14 if is("content-length") => said.has_length(value()?)?,
+                17 if is("transfer-encoding") => {
+                    let last = value()?.rsplit(',').next().unwrap_or_default();
+                    let last = last.trim_matches([' ', '\t']);
+                    if said.chunked || !last.eq_ignore_ascii_case("chunked") {
+                        return Err(NotHttp("its Transfer-Encoding does not end with `chunked`"));
+                    }
+                    said.chunked = true;
                 }
-                let length = digits.parse().map_err(|_| NO_LENGTH)?;
-                // Two lengths are read differently by different parties (request smuggling).
-                if said
-                    .length
-                    .replace(length)
-                    .is_some_and(|before| before != length)
-                {
-                    return Err(NotHttp("it has two lengths"));
+                10 if is("connection") => {
+                    for option in value()?.split(',').map(str::trim) {
+                        said.close |= option.eq_ignore_ascii_case("close");
+                        said.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
+                        said.upgrade |= option.eq_ignore_ascii_case("upgrade");
+                    }
                 }
-            } else if is("transfer-encoding") {
-                let last = value()?.rsplit(',').next().unwrap_or_default();
-                let last = last.trim_matches([' ', '\t']);
-                if said.chunked || !last.eq_ignore_ascii_case("chunked") {
-                    return Err(NotHttp("its Transfer-Encoding does not end with `chunked`"));
+                6 if is("expect") => {
+                    said.expects_continue = value()?.eq_ignore_ascii_case("100-continue");
                 }
-                said.chunked = true;
-            } else if is("connection") {
-                for option in value()?.split(',').map(str::trim) {
-                    said.close |= option.eq_ignore_ascii_case("close");
-                    said.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
-                    said.upgrade |= option.eq_ignore_ascii_case("upgrade");
-                }
-            } else if is("expect") {
-                said.expects_continue = value()?.eq_ignore_ascii_case("100-continue");
-            } else if is("traceparent") {
-                said.trace = value().ok().and_then(trace_id);
+                11 if is("traceparent") => said.trace = value().ok().and_then(trace_id),
+                _ => {}
             }
         }
         if said.chunked && said.length.is_some() {
             return Err(NotHttp("it has a length and comes in chunks"));
         }
         Ok(said)
+    }
+
+    fn has_length(&mut self, digits: &str) -> Result<(), NotHttp> {
+        const NO_LENGTH: NotHttp = NotHttp("its Content-Length is no number");
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NO_LENGTH);
+        }
+        let length = digits.parse().map_err(|_| NO_LENGTH)?;
+        // Two lengths are read differently by different parties (request smuggling).
+        match self.length.replace(length) {
+            Some(before) if before != length => Err(NotHttp("it has two lengths")),
+            _ => Ok(()),
+        }
     }
 
     fn closes(&self, version: Option<u8>) -> bool {

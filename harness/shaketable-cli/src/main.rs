@@ -11,9 +11,14 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
+    let first = words.next().unwrap_or_default();
     // Before anything else: a keeper has to be up within milliseconds.
-    if words.next().is_some_and(|word| word == commands::KEEP) {
+    if first == commands::KEEP {
         return shaketable::launch::keeper::main(words);
+    }
+    #[cfg(feature = "goose")]
+    if first == shaketable::load::goose::WORD {
+        return commands::goose::main(words);
     }
     match args::Args::try_parse_from(args::proxy::with_two_dashes(std::env::args_os())) {
         Ok(args) => commands::run(args),

@@ -143,6 +143,41 @@ fn every_way_to_find_a_proxy_is_a_piece_of_a_suite() {
 }
 
 #[test]
+fn every_way_in_which_calls_arrive_is_a_piece_of_a_suite() {
+    let table = README
+        .split("| calls arrive | under `load` |")
+        .nth(1)
+        .unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut ways = 0;
+    for row in rows {
+        let written = row.split('|').nth(2).unwrap();
+        // What stands in brackets is prose, with pieces of its own.
+        let plain = written.split(" (").next().unwrap();
+        let keys: Vec<&str> = plain.split('`').skip(1).step_by(2).collect();
+        let load = match keys[0].strip_prefix("load: ") {
+            Some(whole) => whole.to_owned(),
+            None => format!("{{ {}, request: {{ to: a, get: / }} }}", keys.join(", ")),
+        };
+        let text = format!(
+            "name: a\nservices: {{ a: {{ run: ./a }} }}\nload: {load}\n\
+             experiments: {{ e: {{ expect: [process_survival] }} }}\n"
+        );
+        let mut files = InMemory::one("a.yaml", &text);
+        let trace = "arrivals.csv".to_owned();
+        files.texts.insert(trace, "0\n0.5\n".to_owned());
+        if let Err(errors) = suite::load("a.yaml", &files, &|_| None) {
+            panic!("{row}: {}", errors.to_plain());
+        }
+        ways += 1;
+    }
+    assert_eq!(ways, 10);
+}
+
+#[test]
 fn every_example_of_a_fault_or_check_is_a_piece_of_a_suite() {
     let suite = |fault: &str, check: &str| {
         format!(

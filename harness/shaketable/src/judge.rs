@@ -2,12 +2,14 @@
 
 use crate::check::view::{View, time};
 use crate::check::{self, Check, State, Verdict};
-use crate::record::{Nanos, Phase, Recording};
+use crate::record::{Call, Nanos, Outcome, Phase, PhaseMark, Recording};
 
 /// Beyond this send lateness (p99) the load came in bursts that the suite did not ask for. Less is
 /// no doubt about a pass, as latency counts from the intended time; and a failure of timing has it
 /// taken off ([`View::own_latency`]).
 const LATENESS_MAX: Nanos = 100_000_000;
+/// Beyond this share of a processor the load's one thread was itself what calls waited for.
+const LOAD_CPU_MAX: f64 = 0.9;
 /// The same for the share of calls that were due and not sent.
 const MISSED_MAX: f64 = 0.02;
 
@@ -60,12 +62,10 @@ impl Doubts {
 
 /// The load came later than it should have.
 fn timing(view: &View<'_>) -> Vec<String> {
-    let judged = view
-        .recording
-        .phases
-        .iter()
-        .filter(|mark| mark.phase != Phase::WarmUp);
+    let phases = view.recording.phases.iter();
+    let judged = phases.filter(|mark| mark.phase != Phase::WarmUp);
     let late = judged
+        .clone()
         .map(|mark| (mark.phase, view.lateness(*mark)))
         .filter(|(_, late)| *late > LATENESS_MAX);
     let told = |(phase, late): (Phase, Nanos)| {
@@ -75,7 +75,15 @@ fn timing(view: &View<'_>) -> Vec<String> {
             time(late)
         )
     };
-    late.map(told).collect()
+    let busy = |mark: &&PhaseMark| mark.load_cpu as f64 > LOAD_CPU_MAX * mark.length() as f64;
+    let busy = judged.filter(busy).map(|mark| {
+        format!(
+            "in the {} phase the load itself kept {:.0} % of a processor busy",
+            mark.phase.name(),
+            mark.load_cpu as f64 * 100.0 / mark.length().max(1) as f64
+        )
+    });
+    late.map(told).chain(busy).collect()
 }
 
 /// What the checks rest on did not happen, or was not seen.
@@ -98,6 +106,13 @@ fn general(view: &View<'_>) -> Vec<String> {
         doubts.push(format!(
             "{} of {due} calls were due and could not be sent",
             recording.missed
+        ));
+    }
+    let exhausted = |call: &&Call| call.outcome == Outcome::Exhausted;
+    let exhausted = recording.calls.iter().filter(exhausted).count();
+    if exhausted > 0 {
+        doubts.push(format!(
+            "this machine had no descriptor or port left for {exhausted} calls"
         ));
     }
     let dropped: u64 = recording.seen.iter().map(|seen| seen.dropped).sum();
@@ -213,6 +228,27 @@ mod tests {
         };
         late(100 * MS).passes();
         late(100 * MS + 1).is_open("in the recovery phase the load was sent up to");
+    }
+
+    #[test]
+    fn calls_that_this_machine_had_no_room_for_take_the_pass_away() {
+        let made = sound().with(|recording| {
+            recording.calls[3].outcome = Outcome::Exhausted;
+        });
+        judged(made, State::Pass).is_open("no descriptor or port left for 1 calls");
+    }
+
+    #[test]
+    fn a_generator_that_is_at_its_limit_takes_the_pass_away() {
+        let busy = |share: u64| {
+            let made = sound().with(|recording| {
+                let fault = &mut recording.phases[2];
+                fault.load_cpu = fault.length() * share / 100;
+            });
+            judged(made, State::Pass)
+        };
+        busy(90).passes();
+        busy(91).is_open("in the fault phase the load itself kept 91 % of a processor busy");
     }
 
     #[test]

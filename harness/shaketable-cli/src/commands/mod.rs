@@ -1,6 +1,8 @@
 //! The commands, one a file. Each returns an exit code.
 
 mod demo;
+#[cfg(feature = "goose")]
+pub(crate) mod goose;
 mod judge;
 mod list;
 mod load;

@@ -6,7 +6,7 @@ use std::path::Path;
 use shaketable::between::form::Form;
 use shaketable::plan::Plan;
 use shaketable::stub::Spec;
-use shaketable::suite::{Edge, Experiment, Start};
+use shaketable::suite::{Edge, Experiment, Goose, Request, Start};
 use shaketable::units::brief;
 
 use super::suites;
@@ -137,16 +137,21 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
         brief(phases.fault),
         brief(phases.recovery)
     );
-    if experiment.load.streams.is_empty() {
+    if experiment.load.streams.is_empty() && experiment.load.goose.is_none() {
         let _ = writeln!(out, "  load   none");
     }
     for stream in &experiment.load.streams {
-        let requests = stream.requests.iter();
-        let requests: Vec<String> = requests
-            .map(|request| format!("{} × {}", request.weight, request.name))
-            .collect();
-        let of = requests.join(", ");
+        let of = mix(&stream.requests);
         let _ = writeln!(out, "  load   {} of {of}", stream.describe());
+    }
+    match &experiment.load.goose {
+        Some(goose @ Goose::Users { requests, .. }) => {
+            let _ = writeln!(out, "  load   {goose}, of {}", mix(requests));
+        }
+        Some(goose @ Goose::Journeys { .. }) => {
+            let _ = writeln!(out, "  load   {goose}");
+        }
+        None => {}
     }
     for check in &experiment.checks {
         let params = match &check.params {
@@ -155,4 +160,13 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
         };
         let _ = writeln!(out, "  check  {} {params}", check.kind.name);
     }
+}
+
+/// What is asked, by weight.
+fn mix(requests: &[Request]) -> String {
+    let requests: Vec<String> = requests
+        .iter()
+        .map(|request| format!("{} × {}", request.weight, request.name))
+        .collect();
+    requests.join(", ")
 }

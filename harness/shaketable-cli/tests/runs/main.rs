@@ -16,6 +16,7 @@ mod dying;
 mod environment;
 mod faults;
 mod files;
+mod goose;
 mod interrupting;
 mod judging;
 mod output;

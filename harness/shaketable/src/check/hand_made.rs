@@ -75,6 +75,7 @@ impl HandMade {
     pub(crate) fn new(edges: &[&str]) -> Self {
         let edges: Vec<EdgeName> = edges.iter().map(|edge| edge.parse().unwrap()).collect();
         let mark = |phase, range: Range<Nanos>| PhaseMark {
+            load_cpu: 0,
             phase,
             from: range.start,
             until: range.end,

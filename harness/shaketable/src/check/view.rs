@@ -401,6 +401,7 @@ mod tests {
     #[test]
     fn levels_add_up_what_overlaps() {
         let mark = PhaseMark {
+            load_cpu: 0,
             phase: Phase::Fault,
             from: 10,
             until: 20,

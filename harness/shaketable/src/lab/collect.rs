@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shaketable_faults::observe::Clock;
 use tokio::task::JoinSet;
 
+use super::drive::Drive;
 use super::stalls::{HiccupMeter, StarvationMeter};
 use super::start::Lab;
 use crate::check::view::nanos;
 use crate::event::{Event, Events};
 use crate::launch::last_lines;
-use crate::load::{CallLog, Engine};
 use crate::plan::Plan;
-use crate::record::{Class, Death, FaultMark, PhaseMark, Recording, ServiceSeen};
+use crate::record::{Death, FaultMark, PhaseMark, Recording, ServiceSeen};
 use crate::suite::{Experiment, Start};
 
 /// The last lines of a dead target's log that are kept.
@@ -76,9 +76,7 @@ pub(super) struct Witnesses<'a> {
     pub(super) plan: &'a Plan,
     pub(super) experiment: &'a Experiment,
     pub(super) lab: &'a Lab,
-    pub(super) engine: &'a Engine,
-    pub(super) calls: &'a CallLog,
-    pub(super) classes: &'a [Class],
+    pub(super) load: &'a Drive<'a>,
     pub(super) hiccups: &'a HiccupMeter,
     pub(super) starvation: &'a StarvationMeter,
     pub(super) deaths: &'a Deaths,
@@ -115,10 +113,10 @@ impl Witnesses<'_> {
                 .map(|edge| edge.name.clone())
                 .collect(),
             seen,
-            classes: self.classes.to_vec(),
-            calls: self.calls.calls(),
-            missed: self.calls.missed(),
-            errors: self.calls.errors(),
+            classes: self.load.classes(),
+            calls: self.load.calls.calls(),
+            missed: self.load.calls.missed(),
+            errors: self.load.calls.errors(),
             phases: phases.to_vec(),
             faults: faults.to_vec(),
             deaths: self.deaths.so_far(),

@@ -11,6 +11,7 @@
 //! | `setting` | what a run needs to know beside its plan |
 //! | `phases` | runs through the phases, injects and lifts, asks the judge at fixed points |
 //! | `activity` | what is under way on the edges: when a call has had all its consequences |
+//! | `drive` | whoever makes the calls: our engine, and goose where the suite asks for it |
 //! | `load` | the load, made of what the suite says and of where the services listen |
 //! | `collect` | the recording, gathered from whoever saw something |
 //! | `waits` | how long targets waited for a processor |
@@ -20,6 +21,7 @@
 
 mod activity;
 mod collect;
+mod drive;
 mod inject;
 mod load;
 mod order;

@@ -50,6 +50,8 @@ pub(super) struct Phases<'a> {
     marks: Vec<PhaseMark>,
     faults: Vec<FaultMark>,
     reported: usize,
+    /// What the load's thread had used of a processor when the current phase began.
+    load_cpu: Nanos,
 }
 
 impl<'a> Phases<'a> {
@@ -68,6 +70,7 @@ impl<'a> Phases<'a> {
             marks: Vec::new(),
             faults,
             reported: 0,
+            load_cpu: 0,
         }
     }
 
@@ -75,10 +78,11 @@ impl<'a> Phases<'a> {
     pub(super) async fn run(mut self) -> Ran {
         let stopped = self.through().await;
         let unreverted = self.lift().await;
-        self.witnesses.engine.stop();
+        self.witnesses.load.stop();
         if stopped.is_none() {
             self.drain().await;
         }
+        self.witnesses.load.ended().await;
         let interrupted = stopped == Some(Stop::Interrupted);
         Ran {
             recording: self
@@ -123,7 +127,7 @@ impl<'a> Phases<'a> {
             () = self.died.notified() => { self.mark_end(); return Err(Stop::Died) }
         }
         let began = self.witnesses.clock.now();
-        self.witnesses.engine.phase(Phase::WarmUp, began);
+        self.witnesses.load.begin(began).await;
         self.wait(Phase::WarmUp, length).await?;
         while !self.has_settled() && self.witnesses.clock.now() - began < nanos(length * TIMES_MAX)
         {
@@ -135,7 +139,7 @@ impl<'a> Phases<'a> {
     /// Finds out which kind of call needs which edge: each a few times, one at a time.
     async fn survey(&self) {
         for _ in 0..SURVEYS {
-            self.witnesses.engine.survey().await;
+            self.witnesses.load.survey().await;
         }
     }
 
@@ -144,7 +148,7 @@ impl<'a> Phases<'a> {
     fn has_settled(&self) -> bool {
         let now = self.witnesses.clock.now();
         let window = nanos(WINDOW);
-        let medians: Vec<Nanos> = self.witnesses.calls.since(0, |calls| {
+        let medians: Vec<Nanos> = self.witnesses.load.calls.since(0, |calls| {
             let median = |back: u64| {
                 let until = now.saturating_sub(back * window);
                 let mut latencies: Vec<Nanos> = calls
@@ -213,14 +217,11 @@ impl<'a> Phases<'a> {
         // The first one begins now: the time in which the lab came up is none of its.
         let last = self.marks.last().map(|mark| mark.until);
         let from = last.unwrap_or_else(|| self.witnesses.clock.now());
-        self.marks.push(PhaseMark {
-            phase,
-            from,
-            until: Nanos::MAX,
-        });
+        self.marks.push(PhaseMark::new(phase, from, Nanos::MAX));
+        self.load_cpu = self.witnesses.load.engine.cpu();
         if phase != Phase::WarmUp {
             // In the warm-up the load begins behind the survey.
-            self.witnesses.engine.phase(phase, from);
+            self.witnesses.load.phase(phase, from);
         }
         self.events.tell(Event::PhaseBegan { phase, planned });
     }
@@ -230,6 +231,7 @@ impl<'a> Phases<'a> {
         let now = self.witnesses.clock.now();
         if let Some(mark) = self.marks.last_mut() {
             mark.until = now;
+            mark.load_cpu = self.witnesses.load.engine.cpu().saturating_sub(self.load_cpu);
         }
     }
 
@@ -255,11 +257,12 @@ impl<'a> Phases<'a> {
     }
 
     fn tell_progress(&mut self, phase: Phase, done: f64) {
-        let (total, ended, good, in_flight) = self.witnesses.calls.since(self.reported, |calls| {
-            let ended = calls.iter().filter(|call| call.end.is_some()).count();
-            let good = calls.iter().filter(|call| call.is_good()).count();
-            (calls.len(), ended, good, calls.len() - ended)
-        });
+        let (total, ended, good, in_flight) =
+            self.witnesses.load.calls.since(self.reported, |calls| {
+                let ended = calls.iter().filter(|call| call.end.is_some()).count();
+                let good = calls.iter().filter(|call| call.is_good()).count();
+                (calls.len(), ended, good, calls.len() - ended)
+            });
         // The next report begins behind what has ended for good, so that each call counts once.
         self.reported += total.saturating_sub(in_flight);
         self.events.tell(Event::Progress {
@@ -317,7 +320,7 @@ impl<'a> Phases<'a> {
     async fn drain(&self) {
         let deadline = tokio::time::Instant::now() + Duration::from_millis(300);
         let open = |calls: &[crate::record::Call]| calls.iter().any(|call| call.end.is_none());
-        while tokio::time::Instant::now() < deadline && self.witnesses.calls.since(0, open) {
+        while tokio::time::Instant::now() < deadline && self.witnesses.load.calls.since(0, open) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

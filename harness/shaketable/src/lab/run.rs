@@ -9,6 +9,7 @@ use shaketable_faults::observe::Clock;
 
 use super::activity::Edges;
 use super::collect::{Deaths, Witnesses};
+use super::drive::{Companion, Drive, State};
 use super::load;
 use super::phases::{Phases, Ran};
 use super::setting::Setting;
@@ -135,7 +136,7 @@ async fn in_fresh_lab(
     let lab = Lab::start(plan, experiment, setting, dir, clock).await?;
     report.ready_s = began.elapsed().as_secs_f64();
 
-    let observed = observe(plan, experiment, setting, &lab, clock).await;
+    let observed = observe(plan, experiment, setting, &lab, (clock, dir)).await;
     let stopped = lab.stop(setting).await;
     let Ran {
         recording,
@@ -158,7 +159,7 @@ async fn observe(
     experiment: &Experiment,
     setting: &Setting,
     lab: &Lab,
-    clock: Clock,
+    (clock, dir): (Clock, &Path),
 ) -> Result<Ran, LabError> {
     let own = |what: &'static str| {
         move |source| LabError::Own {
@@ -176,19 +177,35 @@ async fn observe(
         .collect();
     let starvation = StarvationMeter::start(clock, targets).map_err(own("watch the targets"))?;
     let (deaths, died) = Deaths::watch(lab, clock, &setting.events);
-    let (spec, classes) =
-        load::spec(plan, experiment, lab, trace_base).map_err(own("prepare the load"))?;
+    let load::Made {
+        spec,
+        classes,
+        goose,
+    } = load::make(plan, experiment, lab, trace_base).map_err(own("prepare the load"))?;
     let calls = Arc::new(CallLog::default());
     let activity = Arc::new(Edges(lab.proxies.clone()));
     let engine = Engine::start(clock, spec, Arc::clone(&calls) as _, activity)
         .map_err(|error| own("start the load")(std::io::Error::other(error)))?;
+    let goose = goose.map(|(work, to)| Companion {
+        work,
+        to,
+        clock,
+        dir,
+        setting,
+        died: Arc::clone(&died),
+        state: State::default(),
+    });
+    let drive = Drive {
+        engine,
+        calls,
+        classes,
+        goose,
+    };
     let witnesses = Witnesses {
         plan,
         experiment,
         lab,
-        engine: &engine,
-        calls: &calls,
-        classes: &classes,
+        load: &drive,
         hiccups: &hiccups,
         starvation: &starvation,
         deaths: &deaths,
@@ -198,5 +215,6 @@ async fn observe(
     let ran = Phases::new(witnesses, &setting.events, &setting.cancel, died)
         .run()
         .await;
+    drive.down().await?;
     Ok(ran)
 }

@@ -21,6 +21,7 @@ use crate::between::forward;
 use crate::between::names::CA;
 use crate::event::Event;
 use crate::launch::{self, AddressClaim, CommandSpec, LaunchError, Played, Running, ServiceSpec};
+use crate::load::goose::GooseError;
 use crate::plan::Plan;
 use crate::record::FaultMark;
 use crate::suite::{Command, Edge, Experiment, Service, Start};
@@ -40,6 +41,9 @@ pub enum LabError {
     /// A service or a command.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// The part of the load that is goose's.
+    #[error(transparent)]
+    Goose(#[from] GooseError),
     /// A service, beside a proxy with the same port.
     #[error("{source}\n  {note}")]
     Crowded {

@@ -13,6 +13,7 @@
 //! | `stub` | a service without a process, which we play ourselves |
 //! | `cargo` | build a service that is started by `cargo` |
 //! | `command` | run a setup, reset or teardown command |
+//! | `helper` | a process that is no service, such as one that makes the load |
 //! | [`keeper`] | the small process over every target: ends the whole tree when the lifeline ends |
 //! | `tree` | what a keeper keeps: the target and everything that it has started |
 //! | `keep_exec` | the step between keeper and target, which becomes the target |
@@ -33,6 +34,7 @@ mod claim;
 mod command;
 mod error;
 mod event;
+mod helper;
 mod hosts;
 mod keep_exec;
 pub mod keeper;
@@ -51,6 +53,7 @@ pub use self::claim::{AddressClaim, claim_address, why_not};
 pub use self::command::{CommandSpec, run_command};
 pub use self::error::{CommandEnd, LaunchError, PortOwner};
 pub use self::event::{Exit, Stopped};
+pub use self::helper::{Helper, HelperSpec};
 pub use self::kept::KeeperCommand;
 pub use self::log::last_lines;
 pub use self::ready::Ready;

@@ -3,9 +3,11 @@
 use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use shaketable_faults::observe::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +18,7 @@ use super::recorder::Recorder;
 use super::script::{Arrived, Ground, Script};
 use super::spec::Spec;
 use super::stream::Running;
+use crate::check::view::nanos;
 use crate::record::{Nanos, Phase};
 
 /// Nothing new for so long is quiescence.
@@ -24,6 +27,9 @@ const QUIET: Duration = Duration::from_millis(15);
 const QUIET_MAX: Duration = Duration::from_millis(500);
 /// How often it is looked for.
 const LOOK: Duration = Duration::from_millis(3);
+
+/// How often the thread looks at what it has used of a processor.
+const CPU_LOOK: Duration = Duration::from_millis(50);
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,8 @@ pub struct Engine {
     commands: mpsc::UnboundedSender<Command>,
     /// How many streams go on.
     going: watch::Receiver<usize>,
+    /// What the thread has used of a processor.
+    cpu: Arc<AtomicU64>,
     end: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -86,6 +94,8 @@ impl Engine {
         let (went, going) = watch::channel(spec.streams.len());
         let end = CancellationToken::new();
         let ended = end.clone();
+        let cpu = Arc::new(AtomicU64::new(0));
+        let used = Arc::clone(&cpu);
         let thread = std::thread::Builder::new()
             .name("load".to_owned())
             .spawn(move || {
@@ -111,15 +121,19 @@ impl Engine {
                         streams,
                         went,
                     };
+                    tokio::task::spawn_local(tell_cpu(used));
                     tokio::select! {
                         () = crew.work(inbox) => {}
                         () = ended.cancelled() => {}
                     }
                 });
+                // Who looks up the name of a host cannot be stopped, and is not waited for.
+                runtime.shutdown_background();
             })?;
         Ok(Self {
             commands,
             going,
+            cpu,
             end,
             thread: Some(thread),
         })
@@ -143,6 +157,12 @@ impl Engine {
         let _ = self.commands.send(Command::Stop);
     }
 
+    /// For how long the thread has kept a processor busy, as of a moment ago; nothing where the
+    /// system does not tell.
+    pub fn cpu(&self) -> Nanos {
+        self.cpu.load(Ordering::Relaxed)
+    }
+
     /// Waits until every stream has come to its end, with all its calls.
     pub async fn ended(&self) {
         let mut going = self.going.clone();
@@ -156,6 +176,15 @@ impl Drop for Engine {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Tells again and again what this thread has used of a processor.
+async fn tell_cpu(used: Arc<AtomicU64>) {
+    loop {
+        let now = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
+        used.store(now.map_or(0, nanos), Ordering::Relaxed);
+        tokio::time::sleep(CPU_LOOK).await;
     }
 }
 

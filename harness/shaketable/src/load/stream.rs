@@ -92,7 +92,7 @@ impl Running {
                     () = pace.until(from) => {}
                     () = stop.cancelled() => return,
                 }
-                while let Some(script) = self.next(&ground, until, &stop) {
+                while let Some((script, _)) = self.next(&ground, until, &stop) {
                     alone(script, &ground, &quiet).await;
                 }
             }
@@ -146,9 +146,9 @@ impl Running {
         until: Nanos,
         stop: &CancellationToken,
     ) {
-        while let Some(script) = self.next(ground, until, stop) {
+        while let Some((script, intended)) = self.next(ground, until, stop) {
             let arrived = Arrived {
-                intended: ground.clock.now(),
+                intended,
                 serial: false,
             };
             let pause = match script.run(ground, arrived).await {
@@ -165,21 +165,23 @@ impl Running {
         }
     }
 
-    /// What comes next where one call follows the other; nothing when the stream is at its end.
+    /// What comes next where one call follows the other, and when that is; nothing when the stream
+    /// is at its end.
     fn next(
         &self,
         ground: &Ground,
         until: Nanos,
         stop: &CancellationToken,
-    ) -> Option<&Arc<Script>> {
+    ) -> Option<(&Arc<Script>, Nanos)> {
+        let now = ground.clock.now();
         let over = self
             .stream
             .calls
             .is_some_and(|most| self.arrived.get() >= most);
-        if over || stop.is_cancelled() || ground.clock.now() >= until {
+        if over || stop.is_cancelled() || now >= until {
             return None;
         }
-        Some(self.pick())
+        Some((self.pick(), now))
     }
 
     /// What the next arrival does.

@@ -55,9 +55,22 @@ pub struct PhaseMark {
     pub from: Nanos,
     /// The first instant after it.
     pub until: Nanos,
+    /// For how long the load's own thread kept a processor busy meanwhile.
+    #[serde(default)]
+    pub load_cpu: Nanos,
 }
 
 impl PhaseMark {
+    /// A phase in which the load cost nothing that is worth telling.
+    pub fn new(phase: Phase, from: Nanos, until: Nanos) -> Self {
+        Self {
+            phase,
+            from,
+            until,
+            load_cpu: 0,
+        }
+    }
+
     /// How long it took.
     pub fn length(&self) -> Nanos {
         self.until.saturating_sub(self.from)

@@ -566,6 +566,7 @@ mod tests {
             let marks = all.into_iter().zip(at.windows(2));
             let marks: Vec<PhaseMark> = marks
                 .map(|(phase, at)| PhaseMark {
+                    load_cpu: 0,
                     phase,
                     from: at[0],
                     until: at[1],

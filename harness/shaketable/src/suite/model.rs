@@ -297,8 +297,10 @@ impl fmt::Display for Position {
 pub struct Load {
     /// How exactly calls are sent when they are due.
     pub pacing: Pacing,
-    /// Side by side; none where the targets drive themselves.
+    /// Side by side; none where the targets drive themselves, or goose alone does.
     pub streams: Vec<Stream>,
+    /// What goose does beside them.
+    pub goose: Option<Goose>,
 }
 
 impl Load {
@@ -306,10 +308,68 @@ impl Load {
     /// the same kinds.
     pub fn kinds(&self) -> IndexMap<&str, &Request> {
         let mut kinds = IndexMap::new();
-        for request in self.streams.iter().flat_map(|stream| &stream.requests) {
+        let goose = match &self.goose {
+            Some(Goose::Users { requests, .. }) => requests.as_slice(),
+            Some(Goose::Journeys { .. }) | None => &[],
+        };
+        let streams = self.streams.iter().flat_map(|stream| &stream.requests);
+        for request in streams.chain(goose) {
             kinds.entry(request.name.as_str()).or_insert(request);
         }
         kinds
+    }
+}
+
+/// What goose does, in a process of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goose {
+    /// It makes the suite's requests.
+    Users {
+        /// How many users there are.
+        users: usize,
+        /// How long each waits between its requests.
+        think: Duration,
+        /// After how long a request is given up.
+        timeout: Duration,
+        /// What they ask; never empty.
+        requests: Vec<Request>,
+    },
+    /// It runs journeys that somebody wrote for it.
+    Journeys {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// The directory of the file that names it.
+        cwd: PathBuf,
+        /// The service that they lead through.
+        to: String,
+        /// How many users there are; what the program says when it is left out.
+        users: Option<usize>,
+    },
+}
+
+impl fmt::Display for Goose {
+    /// `goose, 10 users who think 100ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |users: usize| if users == 1 { "user" } else { "users" };
+        match self {
+            Self::Users { users, think, .. } => {
+                write!(f, "goose, {users} {}", count(*users))?;
+                if !think.is_zero() {
+                    write!(f, " who think {}", HumanDuration(*think))?;
+                }
+                Ok(())
+            }
+            Self::Journeys {
+                argv, to, users, ..
+            } => {
+                let program = argv.first().map_or("", String::as_str);
+                write!(f, "goose, journeys of `{program}` through {to}")?;
+                if let Some(users) = users {
+                    write!(f, " by {users} {}", count(*users))?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 

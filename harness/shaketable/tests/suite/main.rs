@@ -6,6 +6,7 @@
     reason = "what is wrong ends a test, in its helpers too"
 )]
 
+mod goose;
 mod random;
 mod right;
 mod schema;

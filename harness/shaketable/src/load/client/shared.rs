@@ -3,16 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::header::HOST;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
 
@@ -21,11 +21,19 @@ use super::lanes::Waiting;
 use super::{Answer, BODY_MAX, Failure, Queued, Request, Target, Wanted, path};
 use crate::record::Outcome;
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How often a new connection is asked whether the target has said what it may carry.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// The connections to one target.
 #[derive(Debug)]
 pub(super) struct Shared {
     connector: Connector,
     scheme: Scheme,
+    /// The path of the last request, and what became of it.
+    last: RefCell<Option<(String, Uri)>>,
     links: RefCell<Vec<Rc<Link>>>,
     /// One connection is opened at a time: those who wait may find room in it.
     opening: Mutex<()>,
@@ -64,16 +72,6 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Runs what hyper needs on this thread.
-#[derive(Clone, Copy, Debug)]
-struct Local;
-
-impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
-}
-
 impl Shared {
     pub(super) fn new(target: Target) -> Self {
         Self {
@@ -83,6 +81,7 @@ impl Shared {
                 Scheme::HTTP
             },
             connector: Connector::new(target),
+            last: RefCell::default(),
             links: RefCell::default(),
             opening: Mutex::default(),
             waiting: Cell::default(),
@@ -127,37 +126,50 @@ impl Shared {
         let most = self.connector.target.connections.unwrap_or(usize::MAX);
         let mut waits = None;
         loop {
-            let links = self.links.borrow().len();
-            if links < most {
+            if self.links.borrow().len() < most {
                 let _one = self.opening.lock().await;
                 if let Some(place) = self.vacant() {
                     return Ok(place);
                 }
-                let link = Box::pin(self.open()).await?;
-                self.links.borrow_mut().push(Rc::new(link));
-                continue;
+                if self.links.borrow().len() >= most {
+                    continue;
+                }
+                let link = Rc::new(Box::pin(self.open()).await?);
+                self.links.borrow_mut().push(Rc::clone(&link));
+                return Ok(self.on(link));
             }
             waits.get_or_insert_with(|| (Waiting::begin(queued), One::more(&self.waiting)));
             self.freed.notified().await;
             if let Some(place) = self.vacant() {
-                // There may be room for the next one too.
-                self.freed.notify_one();
+                // There may be room for the next one too. Whoever is woken in vain waits anew, behind
+                // all others.
+                if self.roomy().is_some() {
+                    self.freed.notify_one();
+                }
                 return Ok(place);
             }
         }
     }
 
-    /// A place on the connection that carries the fewest calls, where one has room.
+    /// A place on a connection that has room, where one has.
     fn vacant(&self) -> Option<Place<'_>> {
+        self.roomy().map(|link| self.on(link))
+    }
+
+    /// The connection that carries the fewest calls, of those that have room.
+    fn roomy(&self) -> Option<Rc<Link>> {
         let mut links = self.links.borrow_mut();
         links.retain(|link| !link.sender.is_closed());
         let roomy = links
             .iter()
             .filter(|link| link.busy.get() < link.most.get());
-        let link = Rc::clone(roomy.min_by_key(|link| link.busy.get())?);
+        roomy.min_by_key(|link| link.busy.get()).cloned()
+    }
+
+    fn on(&self, link: Rc<Link>) -> Place<'_> {
         link.busy.set(link.busy.get() + 1);
         let freed = &self.freed;
-        Some(Place { link, freed })
+        Place { link, freed }
     }
 
     fn forget(&self, gone: &Rc<Link>) {
@@ -168,26 +180,25 @@ impl Shared {
     /// Opens a connection, and waits until the target has said how many calls it may carry.
     async fn open(&self) -> Result<Link, Failure> {
         let wire = self.connector.open().await?;
-        let made = http2::Builder::new(Local)
+        let made = http2::Builder::new(TokioExecutor::new())
             .initial_max_send_streams(0)
             .handshake(TokioIo::new(wire))
             .await;
         let (sender, connection) = made.map_err(|error| failure(&error))?;
         let mut connection = Box::pin(connection);
-        poll_fn(|cx| match connection.as_mut().poll(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(failure(&error))),
-            Poll::Ready(Ok(())) => {
-                let why = "the target closed the connection at once";
-                Poll::Ready(Err(Failure::new(Outcome::Broken, why)))
+        while connection.current_max_send_streams() == 0 {
+            tokio::select! {
+                ended = &mut connection => return Err(match ended {
+                    Err(error) => failure(&error),
+                    Ok(()) => Failure::new(Outcome::Broken, "the target closed the connection at once"),
+                }),
+                // Nobody is told when that comes.
+                () = tokio::time::sleep(LOOK) => {}
             }
-            Poll::Pending if connection.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
-        })
-        .await?;
+        }
         let most = Rc::new(Cell::new(connection.current_max_send_streams()));
         let (told, freed) = (Rc::clone(&most), Rc::clone(&self.freed));
         let driver = tokio::task::spawn_local(async move {
-            let mut connection = pin!(connection);
             // How the connection ends is seen by the calls that it carries.
             let _ = poll_fn(|cx| {
                 let ended = connection.as_mut().poll(cx);
@@ -209,46 +220,59 @@ impl Shared {
     }
 
     fn message(&self, request: &Request<'_>) -> Result<hyper::Request<Full<Bytes>>, Failure> {
-        let own = request
-            .headers
-            .iter()
-            .find(|(name, _)| *name == http::header::HOST);
-        let host = match own {
-            Some((_, value)) => value.as_bytes(),
-            None => self.connector.target.host.as_bytes(),
+        let mut message = hyper::Request::new(Full::new(request.body.clone()));
+        *message.method_mut() = request.method.clone();
+        *message.uri_mut() = self.uri(request)?;
+        let headers = message.headers_mut();
+        headers.reserve(request.headers.len() + 2);
+        for (name, value) in request.headers {
+            if *name != HOST {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let mut set = |name: HeaderName, value: &[u8]| {
+            if let Ok(mut value) = HeaderValue::from_bytes(value) {
+                // No other call has it: it is nothing for the tables of either side (HPACK).
+                value.set_sensitive(true);
+                headers.entry(name).or_insert(value);
+            }
         };
+        set(TRACEPARENT, &request.trace.parent_text());
+        set(REQUEST_ID, &request.trace.id_text());
+        Ok(message)
+    }
+
+    /// Where a request goes. Most go where the one before did.
+    fn uri(&self, request: &Request<'_>) -> Result<Uri, Failure> {
+        let own = request.headers.iter().find(|(name, _)| *name == HOST);
+        if own.is_none()
+            && let Some((path, uri)) = &*self.last.borrow()
+            && path == request.path
+        {
+            return Ok(uri.clone());
+        }
         let wrong = |error: &dyn Error| {
             Failure::new(
                 Outcome::Malformed,
                 &format!("put the request together: {error}"),
             )
         };
-        let mut whole = Vec::with_capacity(request.path.len());
-        path::write(&mut whole, request.path);
+        let host = match own {
+            Some((_, value)) => value.as_bytes(),
+            None => self.connector.target.host.as_bytes(),
+        };
+        let mut path = Vec::with_capacity(request.path.len());
+        path::write(&mut path, request.path);
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(path));
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(Authority::try_from(host).map_err(|error| wrong(&error))?);
-        let path = PathAndQuery::from_maybe_shared(Bytes::from(whole));
         parts.path_and_query = Some(path.map_err(|error| wrong(&error))?);
-
-        let mut message = hyper::Request::new(Full::new(request.body.clone()));
-        *message.method_mut() = request.method.clone();
-        *message.uri_mut() = Uri::from_parts(parts).map_err(|error| wrong(&error))?;
-        let headers = message.headers_mut();
-        for (name, value) in request.headers {
-            if *name != http::header::HOST {
-                headers.append(name.clone(), value.clone());
-            }
+        let uri = Uri::from_parts(parts).map_err(|error| wrong(&error))?;
+        if own.is_none() {
+            *self.last.borrow_mut() = Some((request.path.to_owned(), uri.clone()));
         }
-        let mut set = |name: &'static str, value: String| {
-            if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-                let name = HeaderName::from_static(name);
-                headers.entry(name).or_insert(value);
-            }
-        };
-        set("traceparent", request.trace.parent());
-        set("x-request-id", request.trace.id());
-        Ok(message)
+        Ok(uri)
     }
 }
 

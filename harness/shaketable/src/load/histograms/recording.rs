@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn mark(phase: Phase, from: Nanos, until: Nanos) -> PhaseMark {
-        PhaseMark { phase, from, until }
+        PhaseMark::new(phase, from, until)
     }
 
     #[test]

@@ -102,7 +102,8 @@ impl Script {
 
 impl Step {
     async fn run(&self, ground: &Ground, intended: Nanos, serial: bool) -> Outcome {
-        let call = Call::begun(self.class, serial, intended, ground.clock.now());
+        let sent = ground.clock.now();
+        let call = Call::begun(self.class, serial, intended, sent);
         let Some(mut open) = Open::begin(ground, call) else {
             return Outcome::Exhausted;
         };
@@ -114,7 +115,8 @@ impl Step {
         let came = tokio::select! {
             biased;
             came = self.act.carry_out(ground, trace, &queued) => came,
-            () = tokio::time::sleep(self.timeout) => {
+            // From the moment that has been read already: the clock is a part of what a call costs.
+            () = tokio::time::sleep_until((ground.clock.at(sent) + self.timeout).into()) => {
                 let why = format!("no whole answer within {:?}", self.timeout);
                 Err(Failure::new(Outcome::TimedOut, &why))
             }

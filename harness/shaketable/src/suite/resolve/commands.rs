@@ -12,7 +12,7 @@ use crate::suite::tree::Kind;
 use crate::suite::written::{CommandLine, Commands};
 
 /// The path of the running binary.
-const SHAKETABLE: &str = "SHAKETABLE";
+pub(super) const SHAKETABLE: &str = "SHAKETABLE";
 
 /// What every service's command line can use beside the variables of its edges.
 pub(super) const FOR_SERVICES: [&str; 2] = ["PORT", SHAKETABLE];

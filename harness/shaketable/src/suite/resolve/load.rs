@@ -27,6 +27,7 @@ impl Reader<'_> {
         let general = steps!["load"];
         self.requests(std::slice::from_ref(&general));
         self.general_stream(&general);
+        self.one_goose(&general);
         for name in self.keys(&general.then("streams")) {
             self.general_stream(&general.then("streams").then(name.as_str()));
         }
@@ -58,7 +59,22 @@ impl Reader<'_> {
             return Some(Load::default());
         }
         self.general_stream(&own);
+        self.one_goose(&own);
         let pacing: Option<Pacing> = self.first(&places, "pacing");
+        let pacing = pacing.unwrap_or_default();
+        let mut goose = None;
+        if let Some(place) = self.goose_place(&places) {
+            let timeout: Option<HumanDuration> = self.first(&places, "timeout");
+            let timeout = timeout.map_or(TIMEOUT, |timeout| timeout.0);
+            goose = Some(self.goose(place, &places, timeout)?);
+            if !self.beside_goose(place) {
+                return Some(Load {
+                    pacing,
+                    streams: Vec::new(),
+                    goose,
+                });
+            }
+        }
         let streams = places.iter().map(|place| place.then("streams"));
         let streams = match streams.into_iter().find(|streams| self.has(streams)) {
             None => vec![self.stream("", &places)?],
@@ -78,8 +94,9 @@ impl Reader<'_> {
             }
         };
         Some(Load {
-            pacing: pacing.unwrap_or_default(),
+            pacing,
             streams,
+            goose,
         })
     }
 
@@ -133,7 +150,7 @@ impl Reader<'_> {
     }
 
     /// The requests of the first of these places that has any.
-    fn requests(&mut self, places: &[Path]) -> Vec<Request> {
+    pub(super) fn requests(&mut self, places: &[Path]) -> Vec<Request> {
         let ways = ["request", "requests"];
         let has_any = |place: &&Path| ways.iter().any(|way| self.has(&place.then(*way)));
         let Some(load) = places.iter().find(has_any) else {

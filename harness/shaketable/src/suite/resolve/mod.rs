@@ -7,6 +7,7 @@ mod calls;
 mod commands;
 mod experiments;
 mod forward;
+mod goose;
 mod load;
 mod phases;
 mod ready;

@@ -16,6 +16,8 @@ pub(in crate::suite) struct Names {
     edges: BTreeSet<String>,
     /// Of the suite's load.
     requests: BTreeSet<String>,
+    /// Whether some load runs journeys of goose, whose requests nobody knows before.
+    journeys: bool,
     /// Of the experiments that have requests of their own.
     own_requests: BTreeMap<String, BTreeSet<String>>,
 }
@@ -34,6 +36,11 @@ impl Names {
             }
         }
         names.requests = requests(root.get("load"), environment).unwrap_or_default();
+        let own = sections("experiments").filter_map(|(_, entry)| entry.value.get("load"));
+        names.journeys = root.get("load").into_iter().chain(own).any(|load| {
+            let goose = load.get("goose");
+            goose.is_some_and(|goose| goose.get("run").is_some())
+        });
         for (experiment, entry) in sections("experiments") {
             let load = entry.value.get("load");
             if let Some(mut own) = requests(load, environment) {
@@ -58,6 +65,7 @@ impl Names {
     ) -> Option<(String, String)> {
         let (what, names) = match format {
             "service-name" => ("service", &self.services),
+            "request-name" if self.journeys => return None,
             "request-name" => ("request", self.requests_at(path)),
             "edge-name" => return self.edge(text, brief),
             _ => return None,

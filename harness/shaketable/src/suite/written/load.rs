@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::units::{HumanDuration, Rate};
 
-use super::{ENTRIES_MAX, Request, exactly_one, not_both};
+use super::{CommandLine, ENTRIES_MAX, Request, ServiceName, exactly_one, not_both};
 use crate::load::Pacing;
 use crate::load::arrival::Spacing;
 use crate::record::Phase;
@@ -76,6 +76,31 @@ pub(in crate::suite) struct Load {
     /// stands beside `streams`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
     streams: Option<IndexMap<String, Stream>>,
+    /// Goose's users instead of a rate, or journeys written for goose, beside it where there is one.
+    /// A slow target gets fewer of their calls, so latency is better judged at a rate.
+    goose: Option<Goose>,
+}
+
+/// Users of goose (a load generator), who wait for an answer before they ask again; in a process of
+/// goose's own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    extend("anyOf" = exactly_one(&["users", "run"])),
+    extend("dependentRequired" = serde_json::json!({ "run": ["to"], "to": ["run"] })),
+    extend("not" = not_both("run", "think")),
+)]
+pub(in crate::suite) struct Goose {
+    /// How many users there are. Without `run` they make the requests of the load, which needs a
+    /// build with the feature `goose`.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(in crate::suite) users: Option<u32>,
+    /// How long each user waits between two requests.
+    pub(in crate::suite) think: Option<HumanDuration>,
+    /// A program that was written with goose, and its arguments.
+    pub(in crate::suite) run: Option<CommandLine>,
+    /// The service that its journeys lead through.
+    pub(in crate::suite) to: Option<ServiceName>,
 }
 
 /// Calls that arrive in one way.

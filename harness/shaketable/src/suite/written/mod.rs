@@ -22,7 +22,7 @@ use crate::names::ServiceName;
 
 pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
-pub(super) use load::{ARRIVALS, Going};
+pub(super) use load::{ARRIVALS, Going, Goose};
 use load::{Load, Nothing};
 pub(super) use text::{
     CommandLine, Commands, HttpPath, ListenAddress, ProxiedHost, Scalar, SocketAddress,

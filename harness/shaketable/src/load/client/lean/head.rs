@@ -1,10 +1,12 @@
 //! Writes the head of a request.
 
+use std::io;
+
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, Method};
 
 use super::super::path;
-use super::super::{Request, Target, Trace};
+use super::super::{Request, Target};
 
 /// Puts the head of a request behind what is in the buffer.
 pub(super) fn write(to: &mut Vec<u8>, target: &Target, request: &Request<'_>) {
@@ -21,19 +23,17 @@ pub(super) fn write(to: &mut Vec<u8>, target: &Target, request: &Request<'_>) {
         line(to, "host", target.host.as_bytes());
     }
     if own.parent {
-        to.extend_from_slice(b"traceparent: ");
-        request.trace.write_parent(to);
-        to.extend_from_slice(b"\r\n");
+        line(to, "traceparent", &request.trace.parent_text());
     }
     if own.id {
-        to.extend_from_slice(b"x-request-id: ");
-        request.trace.write_id(to);
-        to.extend_from_slice(b"\r\n");
+        line(to, "x-request-id", &request.trace.id_text());
     }
     if own.length {
-        to.extend_from_slice(b"content-length: ");
-        decimal(to, request.body.len());
-        to.extend_from_slice(b"\r\n");
+        // Memory takes all of it.
+        let _ = io::Write::write_fmt(
+            to,
+            format_args!("content-length: {}\r\n", request.body.len()),
+        );
     }
     if own.close {
         line(to, "connection", b"close");
@@ -89,51 +89,12 @@ impl Own {
     }
 }
 
-fn hex(to: &mut Vec<u8>, value: u64, digits: usize) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 16];
-    for (place, digit) in text.iter_mut().rev().enumerate() {
-        *digit = DIGITS[(value >> (4 * place)) as usize & 15];
-    }
-    to.extend_from_slice(&text[16 - digits..]);
-}
-
-fn decimal(to: &mut Vec<u8>, mut value: usize) {
-    let mut text = [0; 20];
-    let mut at = text.len();
-    loop {
-        at -= 1;
-        text[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            return to.extend_from_slice(&text[at..]);
-        }
-    }
-}
-
-impl Trace {
-    /// The trace's id, behind what is in the buffer.
-    fn write_id(self, to: &mut Vec<u8>) {
-        hex(to, self.base, 16);
-        hex(to, self.call, 16);
-    }
-
-    /// The value of `traceparent`, behind what is in the buffer.
-    fn write_parent(self, to: &mut Vec<u8>) {
-        to.extend_from_slice(b"00-");
-        self.write_id(to);
-        to.push(b'-');
-        hex(to, self.call, 16);
-        to.extend_from_slice(b"-01");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use http::HeaderValue;
 
-    use super::super::super::Address;
+    use super::super::super::{Address, Trace};
     use super::*;
 
     const TRACE: Trace = Trace {
