@@ -8,7 +8,7 @@ use crate::bench::cores::Apart;
 use crate::bench::error::BenchError;
 use crate::bench::load::generators::{Generator, K6, OHA, WRK};
 use crate::bench::load::run::run;
-use crate::bench::load::server::{Manner, Seen, Server};
+use crate::bench::load::server::{Manner, Server};
 use crate::bench::load::task::Task;
 use crate::bench::ratio::{Bound, percentile};
 use crate::bench::row::{About, Metric, OURS, Target};
@@ -84,13 +84,12 @@ impl Truth {
 /// What a watch at the target says: the calls are due one after the other from the first arrival on,
 /// and whichever is answered next is the one that has been due for longest.
 /// No number where they were not as many as were due.
-fn p95_seen_ms(seen: Seen, calls: f64) -> f64 {
-    let first = seen.arrivals.iter().min();
-    let share = seen.answers.len() as f64 / calls;
+fn p95_seen_ms(arrivals: &[u64], mut answers: Vec<u64>, calls: f64) -> f64 {
+    let first = arrivals.iter().min();
+    let share = answers.len() as f64 / calls;
     let Some(first) = first.filter(|_| (0.99..=1.01).contains(&share)) else {
         return f64::NAN;
     };
-    let mut answers = seen.answers;
     answers.sort_unstable();
     let gap_ns = 1_000_000_000 / u64::from(PER_SECOND);
     let due = (0..).map(|nth| first + nth * gap_ns);
@@ -158,7 +157,7 @@ impl Loaded for Stalling {
             told.p95_ms / truth.p95_ms,
             told.p99_ms / truth.p99_ms,
             told.max_ms / truth.max_ms,
-            p95_seen_ms(seen, truth.calls) / truth.p95_ms,
+            p95_seen_ms(&seen.arrivals, seen.answers, truth.calls) / truth.p95_ms,
         ])
     }
 }
@@ -194,12 +193,8 @@ mod tests {
         let at = |nth: u64| 5 * MS + nth * MS;
         let mut answers: Vec<u64> = (0..80).map(at).collect();
         answers.extend((80..100).rev().map(|nth| at(100) + nth));
-        let seen = Seen {
-            arrivals: vec![7 * MS, 5 * MS],
-            answers,
-            ..Seen::default()
-        };
-        assert!((p95_seen_ms(seen, 100.0) - 15.0).abs() < 0.1);
-        assert!(p95_seen_ms(Seen::default(), 100.0).is_nan());
+        let arrivals = [7 * MS, 5 * MS];
+        assert!((p95_seen_ms(&arrivals, answers, 100.0) - 15.0).abs() < 0.1);
+        assert!(p95_seen_ms(&[], Vec::new(), 100.0).is_nan());
     }
 }
