@@ -1,5 +1,5 @@
 //! The gate, as one program: `cargo ci` runs all of it, `cargo ci STEP` one step. Beside it stands
-//! what is run by hand: the bench of the proxy, and the installer of its peers.
+//! what is run by hand: the benches, and the installer of the peers beside which they measure.
 
 // It reads `/proc` and keeps to what Linux guarantees of processes.
 #[cfg(target_os = "linux")]
@@ -45,13 +45,15 @@ enum Command {
 enum Bench {
     /// Our proxy beside haproxy, nginx, Envoy, socat and Toxiproxy
     Proxy(bench::Options),
+    /// Our load engine beside wrk, wrk2, h2load, oha, k6 and hyper without an engine
+    Load(bench::Options),
 }
 
 /// What can be installed.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Install {
-    /// The proxies that ours is measured beside, and what measures them
+    /// The proxies and load generators that ours are measured beside, and what measures them
     Peers,
 }
 
@@ -110,7 +112,9 @@ impl Command {
         match self {
             Self::Step(step) => Ok(step.run()?),
             #[cfg(target_os = "linux")]
-            Self::Bench(Bench::Proxy(options)) => Ok(bench::run(&options)?),
+            Self::Bench(Bench::Proxy(options)) => Ok(bench::proxy::run(&options)?),
+            #[cfg(target_os = "linux")]
+            Self::Bench(Bench::Load(options)) => Ok(bench::load::run(&options)?),
             #[cfg(target_os = "linux")]
             Self::Install(Install::Peers) => Ok(bench::install_peers()?),
         }

@@ -1,20 +1,18 @@
-//! The rounds: every proxy once in each, one after the other, in an order that rotates.
+//! The rounds: every contestant once in each, one after the other, in an order that rotates.
 
 use super::Bench;
 use super::calm::Calm;
 use super::error::BenchError;
-use super::job::Job;
-use super::peers::{LeftOut, Peer};
-use super::rows::{About, Row, Stand};
+use super::row::{About, Entry, LeftOut, Stand, label};
 use crate::steps::tell;
 
-/// What was measured of one proxy.
+/// What was measured of one contestant.
 #[derive(Debug)]
 pub(crate) struct Contestant {
     /// The peer.
     pub(crate) peer: String,
-    /// Its job.
-    pub(crate) job: Job,
+    /// Its way of doing it, among those of the row.
+    pub(crate) way: &'static str,
     /// A value for each metric, for each round.
     pub(crate) samples: Vec<Vec<f64>>,
 }
@@ -42,12 +40,15 @@ pub(crate) struct Measured {
     pub(crate) calm: Calm,
 }
 
-/// The name of a contestant in a row: with what it speaks, where the row has both.
-pub(crate) fn label(about: &About, peer: &str, job: Job) -> String {
-    match (about.jobs.len(), job.is_http()) {
-        (1, _) => peer.to_owned(),
-        (_, true) => format!("{peer} http"),
-        (_, false) => format!("{peer} tcp"),
+impl Measured {
+    /// A row that could not be measured at all.
+    pub(crate) fn nothing(about: About, calm: Calm) -> Self {
+        Self {
+            about,
+            contestants: Vec::new(),
+            left_out: Vec::new(),
+            calm,
+        }
     }
 }
 
@@ -58,12 +59,7 @@ fn order(contestants: usize, round: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Measures a row.
-pub(crate) fn measure(
-    bench: &Bench,
-    about: About,
-    row: &dyn Row,
-    peers: &[Box<dyn Peer>],
-) -> Measured {
+pub(crate) fn measure(bench: &Bench, about: About, entries: Vec<Entry<'_>>) -> Measured {
     let mut calm = bench.calm;
     let mut left_out = Vec::new();
     let mut leave_out = |label: String, why: &BenchError| {
@@ -72,19 +68,13 @@ pub(crate) fn measure(
         left_out.push(LeftOut { name: label, why });
     };
     let mut stands: Vec<(Contestant, Box<dyn Stand + '_>)> = Vec::new();
-    for job in about.jobs {
-        for peer in peers.iter().filter(|peer| peer.can(*job)) {
-            match row.stand(bench, peer.as_ref(), *job) {
-                Ok(stand) => stands.push((
-                    Contestant {
-                        peer: peer.name().to_owned(),
-                        job: *job,
-                        samples: Vec::new(),
-                    },
-                    stand,
-                )),
-                Err(why) => leave_out(label(&about, peer.name(), *job), &why),
+    for Entry { peer, way, stand } in entries {
+        match stand {
+            Ok(stand) => {
+                let samples = Vec::new();
+                stands.push((Contestant { peer, way, samples }, stand));
             }
+            Err(why) => leave_out(label(&peer, way), &why),
         }
     }
     for round in 0..bench.pairs {
@@ -111,7 +101,7 @@ pub(crate) fn measure(
         failed.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         for (at, why) in failed {
             let (contestant, _) = stands.remove(at);
-            leave_out(label(&about, &contestant.peer, contestant.job), &why);
+            leave_out(label(&contestant.peer, contestant.way), &why);
         }
     }
     Measured {

@@ -1,8 +1,8 @@
 //! What is asked of ours, against what was measured.
 
-use super::alternate::{Contestant, Measured, label};
+use super::alternate::{Contestant, Measured};
 use super::ratio::Spread;
-use super::rows::Target;
+use super::row::{OURS, Target, label};
 
 /// A target and what became of it.
 #[derive(Debug)]
@@ -24,52 +24,54 @@ pub(crate) fn ratio(ours: &Contestant, other: &Contestant, metric: usize) -> Opt
     Spread::of_pairs(&ours.values(metric), &other.values(metric))
 }
 
-/// Ours that did the same kind of job as another.
+/// Ours that did it in the same way as another; the first of ours where no way is the same.
 pub(crate) fn ours_beside<'a>(
     measured: &'a Measured,
     other: &Contestant,
 ) -> Option<&'a Contestant> {
+    let first = || measured.contestants.iter().find(|one| one.peer == OURS);
+    ours(measured, other.way).or_else(first)
+}
+
+fn ours<'a>(measured: &'a Measured, way: &str) -> Option<&'a Contestant> {
     measured
         .contestants
         .iter()
-        .find(|ours| ours.peer == super::ours::NAME && ours.job.is_http() == other.job.is_http())
+        .find(|one| one.peer == OURS && one.way == way)
 }
 
 /// All targets of a row.
 pub(crate) fn judge(measured: &Measured) -> Vec<Judged> {
-    let about = &measured.about;
     let mut judged = Vec::new();
-    for target in about.targets {
+    for target in measured.about.targets {
+        let ways = measured.about.ways.iter();
+        let mut ways = ways.filter(|way| target.way.is_none_or(|wanted| wanted == **way));
         match target.against {
-            Some(peer) => judged.push(compared(measured, target, peer)),
-            None => {
-                judged.extend(about.jobs.iter().map(|job| {
-                    let name = label(about, super::ours::NAME, *job);
-                    let ours = measured.contestants.iter().find(|contestant| {
-                        contestant.peer == super::ours::NAME && contestant.job == *job
-                    });
-                    let spread = ours.and_then(|ours| Spread::of(ours.values(target.metric)));
-                    verdict(measured, target, &name, spread)
-                }));
+            Some(peer) => {
+                // One peer is compared with one of ours.
+                let way = ways.next().copied().unwrap_or_default();
+                judged.push(compared(measured, target, way, peer));
             }
+            None => judged.extend(ways.map(|way| {
+                let ours = ours(measured, way);
+                let spread = ours.and_then(|ours| Spread::of(ours.values(target.metric)));
+                verdict(measured, target, &label(OURS, way), spread)
+            })),
         }
     }
     judged
 }
 
-fn compared(measured: &Measured, target: &Target, peer: &str) -> Judged {
+fn compared(measured: &Measured, target: &Target, way: &str, peer: &str) -> Judged {
     let other = measured
         .contestants
         .iter()
         .find(|contestant| contestant.peer == peer);
-    let spread = other.and_then(|other| {
-        let ours = measured
-            .contestants
-            .iter()
-            .find(|contestant| contestant.peer == super::ours::NAME)?;
-        ratio(ours, other, target.metric)
-    });
-    verdict(measured, target, &format!("ours / {peer}"), spread)
+    let spread = other
+        .zip(ours(measured, way))
+        .and_then(|(other, ours)| ratio(ours, other, target.metric));
+    let whose = format!("{} / {peer}", label(OURS, way));
+    verdict(measured, target, &whose, spread)
 }
 
 fn verdict(row: &Measured, target: &Target, whose: &str, measured: Option<Spread>) -> Judged {
@@ -90,33 +92,30 @@ mod tests {
     use std::time::Duration;
 
     use super::super::calm::Calm;
-    use super::super::job::Job;
     use super::super::ratio::Bound;
-    use super::super::rows::{About, Metric};
+    use super::super::row::{About, Metric, ONE_WAY};
     use super::*;
 
     fn contestant(peer: &str, values: &[f64]) -> Contestant {
         Contestant {
             peer: peer.to_owned(),
-            job: Job::Bytes,
+            way: "",
             samples: values.iter().map(|value| vec![*value]).collect(),
         }
     }
 
     fn measured(contestants: Vec<Contestant>) -> Measured {
-        const METRICS: &[Metric] = &[Metric {
-            name: "requests/s",
-            decimals: 0,
-            compared: true,
-        }];
+        const METRICS: &[Metric] = &[Metric::compared("requests/s", 0)];
         const TARGETS: &[Target] = &[
             Target {
                 metric: 0,
+                way: None,
                 against: Some("haproxy"),
                 bound: Bound::AtLeast(0.95),
             },
             Target {
                 metric: 0,
+                way: None,
                 against: None,
                 bound: Bound::AtMost(100.0),
             },
@@ -125,7 +124,7 @@ mod tests {
             about: About {
                 name: "row",
                 title: "a row",
-                jobs: &[Job::Bytes],
+                ways: ONE_WAY,
                 metrics: METRICS,
                 targets: TARGETS,
                 wants_calm: true,

@@ -64,8 +64,18 @@ pub(crate) fn resident_bytes(group: i32) -> Result<u64, BenchError> {
     Ok(sum)
 }
 
+/// The most memory that a process ever had in RAM, in bytes; `None` once it has ended.
+pub(crate) fn peak_resident_bytes(process: i32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    parse_kibibytes(&text, "VmHWM:")
+}
+
 fn parse_resident(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    parse_kibibytes(text, "Rss:")
+}
+
+fn parse_kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -157,6 +167,8 @@ mod tests {
         let text = "55e0-7ffd ---p 00000000 00:00 0    [rollup]\nRss:                1668 kB\nPss: 144 kB\n";
         assert_eq!(parse_resident(text), Some(1668 * 1024));
         assert_eq!(parse_resident("Pss: 144 kB\n"), None);
+        let text = "Name:\twrk\nVmHWM:\t   47000 kB\nVmRSS:\t   12000 kB\n";
+        assert_eq!(parse_kibibytes(text, "VmHWM:"), Some(47_000 * 1024));
     }
 
     #[test]

@@ -127,8 +127,7 @@ impl Process {
     pub(crate) fn wait(&mut self, at_most: Duration) -> Result<ExitStatus, BenchError> {
         let deadline = Instant::now() + at_most;
         loop {
-            let ended = self.child.try_wait().doing("look after a process")?;
-            if let Some(status) = ended {
+            if let Some(status) = self.ended()? {
                 return Ok(status);
             }
             if Instant::now() > deadline {
@@ -138,12 +137,18 @@ impl Process {
         }
     }
 
+    /// Whether it has ended by itself, and how.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, BenchError> {
+        self.child.try_wait().doing("look after a process")
+    }
+
     /// Sends a signal to all of its group.
     pub(crate) fn signal(&self, signal: Signal) {
         let _ = killpg(Pid::from_raw(self.group()), signal);
     }
 
-    fn failed(&self, why: &str) -> BenchError {
+    /// It did not do what it should, and what it said last.
+    pub(crate) fn failed(&self, why: &str) -> BenchError {
         let said = self.said();
         let last: Vec<&str> = said.lines().rev().take(3).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
@@ -173,18 +178,26 @@ impl Drop for Process {
 
 /// Processor time so far of this bench and of all that it started, in seconds.
 pub(crate) fn own_cpu_seconds() -> Result<f64, BenchError> {
-    let mut seconds = 0.0;
-    for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
-        let usage = getrusage(who).doing("read our own processor time")?;
-        for time in [usage.user_time(), usage.system_time()] {
-            seconds += time.num_microseconds() as f64 / 1e6;
-        }
-    }
+    let mut seconds = used_by(UsageWho::RUSAGE_SELF)? + ended_cpu_seconds()?;
     // Those that still run are in nobody's account yet.
     for group in running().iter() {
         seconds += proc::cpu_seconds(*group)?;
     }
     Ok(seconds)
+}
+
+/// Processor time of all that we started and that has ended, in seconds; exact to microseconds.
+pub(crate) fn ended_cpu_seconds() -> Result<f64, BenchError> {
+    used_by(UsageWho::RUSAGE_CHILDREN)
+}
+
+fn used_by(who: UsageWho) -> Result<f64, BenchError> {
+    let usage = getrusage(who).doing("read processor time")?;
+    let times = [usage.user_time(), usage.system_time()];
+    Ok(times
+        .iter()
+        .map(|time| time.num_microseconds() as f64 / 1e6)
+        .sum())
 }
 
 /// From now on a signal that asks us to end first ends what we started and removes `dir`.

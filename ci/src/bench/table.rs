@@ -6,11 +6,12 @@ use tabled::builder::Builder;
 use tabled::settings::object::{Columns, Object, Rows};
 use tabled::settings::{Alignment, Padding, Style};
 
-use super::alternate::{Measured, label};
+use super::alternate::Measured;
 use super::judge::{self, Judged};
 use super::ratio::Spread;
+use super::row::label;
 
-/// The table of a row: for each proxy the medians, and ours in proportion to it.
+/// The table of a row: for each contestant the medians, and ours in proportion to it.
 pub(crate) fn row(measured: &Measured) -> String {
     let about = &measured.about;
     let compared: Vec<usize> = (0..about.metrics.len())
@@ -25,7 +26,7 @@ pub(crate) fn row(measured: &Measured) -> String {
     );
     let mut lines = vec![head];
     for contestant in &measured.contestants {
-        let mut line = vec![label(about, &contestant.peer, contestant.job)];
+        let mut line = vec![label(&contestant.peer, contestant.way)];
         for (at, metric) in about.metrics.iter().enumerate() {
             let spread = Spread::of(contestant.values(at));
             line.push(match (spread, metric.compared) {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::steps::cache;
+
 /// Where Debian puts servers, which are not on everybody's `PATH`.
 const SERVERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -17,7 +19,17 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 
 /// Envoy's binary, where the installer puts it.
 pub(crate) fn envoy() -> PathBuf {
-    crate::steps::cache().join("envoy/envoy/_bin/envoy")
+    cache().join("envoy/envoy/_bin/envoy")
+}
+
+/// k6's binary: somebody's own, or where the installer puts it.
+pub(crate) fn k6() -> PathBuf {
+    find("k6").unwrap_or_else(|| cache().join("k6/bin/k6"))
+}
+
+/// oha's binary: somebody's own, or where the installer puts it.
+pub(crate) fn oha() -> PathBuf {
+    find("oha").unwrap_or_else(|| cache().join("oha/bin/oha"))
 }
 
 /// The first word with a digit and a dot in what a program says of its version.

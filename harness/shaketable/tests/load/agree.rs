@@ -80,9 +80,11 @@ fn at_share(latencies: &[Duration], share: f64) -> f64 {
     sorted[place.min(sorted.len() - 1)].as_secs_f64() * 1e3
 }
 
-/// How many pairs stand in the wrong order: neighbours may pass each other on their way.
-fn out_of_order(seen: &[u64]) -> usize {
-    seen.windows(2).filter(|pair| pair[0] > pair[1]).count()
+/// Whether every call came in its place, but for neighbours that pass each other on their way: the
+/// target's threads do not always run in the order in which they were woken.
+fn is_in_order(seen: &[u64]) -> bool {
+    let mut places = (1..).zip(seen);
+    places.all(|(place, call)| call.abs_diff(place) <= 20)
 }
 
 #[test]
@@ -90,7 +92,7 @@ fn the_engine_measures_what_a_load_by_hand_does() {
     let (address, seen) = noting();
     let hand = by_hand(address);
     assert_eq!(seen.lock().unwrap().len(), CALLS as usize);
-    assert!(out_of_order(&seen.lock().unwrap()) < 15);
+    assert!(is_in_order(&seen.lock().unwrap()));
 
     let (address, seen) = noting();
     let moments = Moments::Rate(Profile::constant(f64::from(RATE)), Spacing::Even);
@@ -100,7 +102,7 @@ fn the_engine_measures_what_a_load_by_hand_does() {
     assert_eq!(loaded.log.missed(), 0);
     let came = seen.lock().unwrap().clone();
     assert_eq!(came.len(), CALLS as usize);
-    assert!(out_of_order(&came) < 15, "{came:?}");
+    assert!(is_in_order(&came), "{came:?}");
     let mut each = came.clone();
     each.sort_unstable();
     assert!(each.iter().copied().eq(1..=u64::from(CALLS)), "{each:?}");

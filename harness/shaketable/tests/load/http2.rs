@@ -106,7 +106,9 @@ fn a_connection_carries_no_more_calls_than_the_target_lets_it() {
             .all(|(came, queued)| came.is_ok() && *queued == 0),
         "{ended:?}"
     );
-    assert_eq!(seen.connections.load(Ordering::Relaxed), 4);
+    // Who is slow in asking finds room that others have left.
+    assert!((2..=4).contains(&seen.connections.load(Ordering::Relaxed)));
+    assert!(seen.most.load(Ordering::Relaxed) > 5);
 
     let (mut to, seen) = target(5, Duration::from_millis(20));
     to.connections = Some(1);

@@ -7,6 +7,7 @@
 )]
 
 mod agree;
+mod arrivals;
 mod bad_days;
 mod closing;
 mod connections;

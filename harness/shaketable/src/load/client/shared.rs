@@ -137,31 +137,42 @@ impl Shared {
                 if self.links.borrow().len() >= most {
                     continue;
                 }
-                let link = Box::pin(self.open()).await?;
-                self.links.borrow_mut().push(Rc::new(link));
-                continue;
+                let link = Rc::new(Box::pin(self.open()).await?);
+                self.links.borrow_mut().push(Rc::clone(&link));
+                return Ok(self.on(link));
             }
             waits.get_or_insert_with(|| (Waiting::begin(queued), One::more(&self.waiting)));
             self.freed.notified().await;
             if let Some(place) = self.vacant() {
-                // There may be room for the next one too.
-                self.freed.notify_one();
+                // There may be room for the next one too. Whoever is woken in vain waits anew, behind
+                // all others.
+                if self.roomy().is_some() {
+                    self.freed.notify_one();
+                }
                 return Ok(place);
             }
         }
     }
 
-    /// A place on the connection that carries the fewest calls, where one has room.
+    /// A place on a connection that has room, where one has.
     fn vacant(&self) -> Option<Place<'_>> {
+        self.roomy().map(|link| self.on(link))
+    }
+
+    /// The connection that carries the fewest calls, of those that have room.
+    fn roomy(&self) -> Option<Rc<Link>> {
         let mut links = self.links.borrow_mut();
         links.retain(|link| !link.sender.is_closed());
         let roomy = links
             .iter()
             .filter(|link| link.busy.get() < link.most.get());
-        let link = Rc::clone(roomy.min_by_key(|link| link.busy.get())?);
+        roomy.min_by_key(|link| link.busy.get()).cloned()
+    }
+
+    fn on(&self, link: Rc<Link>) -> Place<'_> {
         link.busy.set(link.busy.get() + 1);
         let freed = &self.freed;
-        Some(Place { link, freed })
+        Place { link, freed }
     }
 
     fn forget(&self, gone: &Rc<Link>) {

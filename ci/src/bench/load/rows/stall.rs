@@ -1,0 +1,164 @@
+//! A target that stalls once, and who tells the truth about it.
+
+use std::time::Duration;
+
+use super::{Loaded, Place, Row};
+use crate::bench::Bench;
+use crate::bench::cores::Apart;
+use crate::bench::error::BenchError;
+use crate::bench::load::generators::{Generator, K6, OHA, WRK};
+use crate::bench::load::run::run;
+use crate::bench::load::server::{Manner, Server};
+use crate::bench::load::task::Task;
+use crate::bench::ratio::Bound;
+use crate::bench::row::{About, Metric, OURS, Target};
+
+const PER_SECOND: u32 = 1000;
+const CONNECTIONS: usize = 64;
+/// How long a run takes; a tenth of it is the stall.
+const SECONDS: u64 = 20;
+const QUICK_SECONDS: u64 = 2;
+
+const CAPPED: &str = "64 connections";
+const FREE: &str = "no cap";
+
+/// A metric of ours is within this share of the truth.
+const fn true_within(metric: usize, share: f64) -> Target {
+    Target {
+        metric,
+        way: None,
+        against: None,
+        bound: Bound::Within(1.0, share),
+    }
+}
+
+pub(super) const ABOUT: About = About {
+    name: "stall",
+    title: "open loop at 1,000/s to a target that stalls once, for a tenth of the run; what the \
+            generator tells in proportion to the truth, which of 20 s is: 20,000 calls, p95 1,000, p99 \
+            1,800, max 2,000 ms (wrk: 64 connections, closed loop)",
+    ways: &[CAPPED, FREE],
+    metrics: &[
+        Metric::shown("calls", 3),
+        Metric::shown("p95", 4),
+        Metric::shown("p99", 4),
+        Metric::shown("max", 4),
+    ],
+    targets: &[
+        true_within(0, 0.0),
+        true_within(1, 0.01),
+        true_within(2, 0.01),
+        true_within(3, 0.01),
+    ],
+    wants_calm: true,
+};
+
+/// What an honest generator tells.
+#[derive(Clone, Copy, Debug)]
+struct Truth {
+    calls: f64,
+    p95_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+}
+
+impl Truth {
+    /// Of a stall in a run, with calls at a constant rate: those that fall into it wait from no time
+    /// to all of it, each as often, and all others do not wait.
+    fn of(seconds: u64, stall: Duration) -> Self {
+        let stall_ms = stall.as_secs_f64() * 1000.0;
+        let share = stall.as_secs_f64() / seconds as f64;
+        // The longest `above` of all calls are among those that waited.
+        let longer = |above: f64| stall_ms * (1.0 - above / share).max(0.0);
+        Self {
+            calls: seconds as f64 * f64::from(PER_SECOND),
+            p95_ms: longer(0.05),
+            p99_ms: longer(0.01),
+            max_ms: stall_ms,
+        }
+    }
+}
+
+struct Stalling {
+    target: Server,
+    seconds: u64,
+    truth: Truth,
+}
+
+pub(super) fn open(bench: &Bench) -> Result<Box<dyn Row>, BenchError> {
+    let seconds = if bench.quick { QUICK_SECONDS } else { SECONDS };
+    let length = Duration::from_secs(seconds) / 10;
+    let manner = Manner::StallsOnce {
+        after: Duration::from_secs(seconds) * 9 / 20,
+        length,
+    };
+    let _apart = Apart::take()?;
+    Ok(Box::new(Stalling {
+        target: Server::start(manner)?,
+        seconds,
+        truth: Truth::of(seconds, length),
+    }))
+}
+
+impl Loaded for Stalling {
+    fn places(&self, _: &Bench) -> Vec<Place> {
+        let free = Task::open(self.target.address, self.seconds, PER_SECOND);
+        let task = free.on(CONNECTIONS);
+        let closed = Task::closed(self.target.address, self.seconds, CONNECTIONS);
+        vec![
+            Place::in_way(OURS, CAPPED, task),
+            Place::in_way(OURS, FREE, free),
+            Place::of(OHA, task),
+            Place::in_way(OHA, "corrected", task.corrected()),
+            Place::of(K6, task),
+            Place::of(WRK, closed),
+        ]
+    }
+
+    fn measure(
+        &self,
+        bench: &Bench,
+        generator: &dyn Generator,
+        task: &Task,
+    ) -> Result<Vec<f64>, BenchError> {
+        self.target.take();
+        let told = run(bench, generator, task)?.told;
+        if !self.target.take().stalled {
+            let why = "the load ended before the target stalled";
+            return Err(BenchError::Measure(why.to_owned()));
+        }
+        let truth = self.truth;
+        Ok(vec![
+            told.answered / truth.calls,
+            told.p95_ms / truth.p95_ms,
+            told.p99_ms / truth.p99_ms,
+            told.max_ms / truth.max_ms,
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::ratio::percentile;
+
+    #[test]
+    fn the_truth_is_that_of_calls_that_wait_for_the_end_of_the_stall() {
+        let truth = Truth::of(20, Duration::from_secs(2));
+        let mut waited: Vec<f64> = (0..20_000)
+            .map(|ms| {
+                f64::from(if (9000..11_000).contains(&ms) {
+                    11_000 - ms
+                } else {
+                    0
+                })
+            })
+            .collect();
+        waited.sort_by(f64::total_cmp);
+        let near = |told: f64, by_hand: f64| (told - by_hand).abs() <= 1.0;
+        assert!(near(truth.p95_ms, percentile(&waited, 0.95)), "{truth:?}");
+        assert!(near(truth.p99_ms, percentile(&waited, 0.99)), "{truth:?}");
+        assert!(near(truth.max_ms, percentile(&waited, 1.0)), "{truth:?}");
+        assert!(near(truth.calls, waited.len() as f64));
+    }
+}
