@@ -54,6 +54,27 @@ fn the_first_suite_is_a_suite() {
     suite.unwrap_or_else(|errors| panic!("{}", errors.to_plain()));
 }
 
+/// The journey of the README, over the same suite.
+#[test]
+fn the_journey_is_a_suite_over_the_first() {
+    let blocks: Vec<&str> = README
+        .split("```yaml\n")
+        .skip(1)
+        .map(|block| &block[..block.find("```").unwrap()])
+        .collect();
+    let mut files = InMemory::one("checkout.yaml", blocks[0]);
+    for (name, text) in [
+        ("journey.yaml", blocks[2]),
+        ("wishes.csv", "sku,quantity\nA1,1\n"),
+    ] {
+        files.texts.insert(name.to_owned(), text.to_owned());
+    }
+    let read = suite::load("journey.yaml", &files, &|_| None);
+    let suite = read.unwrap_or_else(|errors| panic!("{}", errors.to_plain()));
+    let journey = &suite.experiments["slow inventory"].load.streams[0].requests[0];
+    assert_eq!(journey.steps.len(), 2);
+}
+
 /// The stub of the README, over a suite in which the service is a process.
 #[test]
 fn the_stub_takes_the_place_of_a_service_of_the_first_suite_and_answers_as_is_said() {
@@ -62,8 +83,8 @@ fn the_stub_takes_the_place_of_a_service_of_the_first_suite_and_answers_as_is_sa
         .skip(1)
         .map(|block| &block[..block.find("```").unwrap()])
         .collect();
-    let [first, stubbed] = blocks[..] else {
-        panic!("two suites stand in the README")
+    let [first, stubbed, ..] = blocks[..] else {
+        panic!("three suites stand in the README")
     };
     let mut files = InMemory::one("checkout.yaml", first);
     files
@@ -140,6 +161,41 @@ fn every_way_to_find_a_proxy_is_a_piece_of_a_suite() {
         read.unwrap_or_else(|errors| panic!("{text}\n{}", errors.to_plain()));
     }
     assert!(count >= 10, "{count}");
+}
+
+#[test]
+fn every_way_in_which_calls_arrive_is_a_piece_of_a_suite() {
+    let table = README
+        .split("| calls arrive | under `load` |")
+        .nth(1)
+        .unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut ways = 0;
+    for row in rows {
+        let written = row.split('|').nth(2).unwrap();
+        // What stands in brackets is prose, with pieces of its own.
+        let plain = written.split(" (").next().unwrap();
+        let keys: Vec<&str> = plain.split('`').skip(1).step_by(2).collect();
+        let load = match keys[0].strip_prefix("load: ") {
+            Some(whole) => whole.to_owned(),
+            None => format!("{{ {}, request: {{ to: a, get: / }} }}", keys.join(", ")),
+        };
+        let text = format!(
+            "name: a\nservices: {{ a: {{ run: ./a }} }}\nload: {load}\n\
+             experiments: {{ e: {{ expect: [process_survival] }} }}\n"
+        );
+        let mut files = InMemory::one("a.yaml", &text);
+        let trace = "arrivals.csv".to_owned();
+        files.texts.insert(trace, "0\n0.5\n".to_owned());
+        if let Err(errors) = suite::load("a.yaml", &files, &|_| None) {
+            panic!("{row}: {}", errors.to_plain());
+        }
+        ways += 1;
+    }
+    assert_eq!(ways, 10);
 }
 
 #[test]

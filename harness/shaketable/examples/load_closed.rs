@@ -48,8 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let good = calls.iter().filter(|call| call.is_good()).count();
         let mut latencies: Vec<u64> = calls.iter().map(|call| call.latency(0)).collect();
         latencies.sort_unstable();
-        let at = |share: f64| {
-            let place = (latencies.len() as f64 * share) as usize;
+        let at = |percent: usize| {
+            let place = latencies.len() * percent / 100;
             latencies.get(place).copied().unwrap_or_default() as f64 / 1e6
         };
         println!(
@@ -57,8 +57,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             calls.len(),
             calls.len() as f64 / took.as_secs_f64(),
             cpu as f64 / 1e6 * 1e5 / calls.len() as f64,
-            at(0.5),
-            at(0.99),
+            at(50),
+            at(99),
             used.max_rss() / 1024,
             size_of::<Call>(),
         );
@@ -82,16 +82,7 @@ fn spec(target: Target, path: &str, users: usize, seconds: u64) -> Spec {
         headers: Vec::new(),
         body: bytes::Bytes::new(),
     });
-    let step = Step {
-        class: 0,
-        timeout: Duration::from_secs(10),
-        abort: None,
-        act,
-    };
-    let script = Script {
-        weight: 1,
-        steps: vec![step],
-    };
+    let script = Script::alone(1, Step::new(0, Duration::from_secs(10), act));
     let stream = Stream {
         name: "closed".to_owned(),
         starts: Phase::Baseline,

@@ -9,6 +9,10 @@ use shaketable::load::solo::Threshold;
 use shaketable::units::{HumanDuration, Rate};
 
 /// Load one URL, and tell what it took: calls on a schedule that no target can slow down
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct LoadArgs {
     /// What to load, as in `http://127.0.0.1:8080/orders/1`

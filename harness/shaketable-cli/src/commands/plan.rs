@@ -6,7 +6,7 @@ use std::path::Path;
 use shaketable::between::form::Form;
 use shaketable::plan::Plan;
 use shaketable::stub::Spec;
-use shaketable::suite::{Edge, Experiment, Goose, Request, Start};
+use shaketable::suite::{Edge, Experiment, Goose, Journey, Start};
 use shaketable::units::brief;
 
 use super::suites;
@@ -143,6 +143,9 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
     for stream in &experiment.load.streams {
         let of = mix(&stream.requests);
         let _ = writeln!(out, "  load   {} of {of}", stream.describe());
+        for line in stream.requests.iter().filter_map(Journey::describe) {
+            let _ = writeln!(out, "         {line}");
+        }
     }
     match &experiment.load.goose {
         Some(goose @ Goose::Users { requests, .. }) => {
@@ -163,7 +166,7 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
 }
 
 /// What is asked, by weight.
-fn mix(requests: &[Request]) -> String {
+fn mix(requests: &[Journey]) -> String {
     let requests: Vec<String> = requests
         .iter()
         .map(|request| format!("{} × {}", request.weight, request.name))

@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod asked;
 #[cfg(feature = "toxiproxy")]
 mod backend;
 mod between;
@@ -22,6 +23,7 @@ mod judging;
 mod output;
 mod proxied;
 mod red_and_green;
+mod requests;
 #[cfg(feature = "tls")]
 mod secure;
 mod selecting;

@@ -7,16 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
-
+use super::scripts::Scripts;
+use super::setting::Setting;
 use super::start::Lab;
-use crate::load::client::{Address, Target};
 use crate::load::goose::{Ask, Journeys, Users, Work};
-use crate::load::script::{Act, HttpAct, Script, Step};
+use crate::load::script::Script;
 use crate::load::{Arrival, Spec, Stream};
 use crate::plan::Plan;
 use crate::record::{Class, Phase};
-use crate::suite::{self, Experiment, Request};
+use crate::suite::{self, Experiment, Journey, Request};
 
 /// The load, ready to be made.
 pub(super) struct Made {
@@ -33,15 +32,17 @@ pub(super) fn make(
     plan: &Plan,
     experiment: &Experiment,
     lab: &Lab,
+    setting: &Setting,
     trace_base: u64,
 ) -> io::Result<Made> {
     let load = &experiment.load;
     let kinds = load.kinds();
+    let classes: HashMap<&str, u16> = kinds.keys().copied().zip(0..).collect();
     let mut maker = Maker {
         lab,
         trace_base,
-        classes: kinds.keys().copied().zip(0..).collect(),
-        targets: IndexMap::new(),
+        scripts: Scripts::new(&lab.addresses, setting, classes.clone()),
+        classes,
     };
     let streams: io::Result<Vec<Stream>> = load
         .streams
@@ -61,7 +62,7 @@ pub(super) fn make(
         trace_base,
         pacing: load.pacing,
         streams,
-        targets: maker.targets.into_values().collect(),
+        targets: maker.scripts.into_targets(),
     };
     let class = |request: &&Request| Class {
         name: request.name.clone(),
@@ -81,8 +82,7 @@ struct Maker<'a> {
     trace_base: u64,
     /// The class of each kind of call, by its name.
     classes: HashMap<&'a str, u16>,
-    /// By service and how many connections to it there may be.
-    targets: IndexMap<(String, Option<usize>), Target>,
+    scripts: Scripts<'a>,
 }
 
 impl Maker<'_> {
@@ -90,7 +90,7 @@ impl Maker<'_> {
         let scripts: io::Result<Vec<Arc<Script>>> = stream
             .requests
             .iter()
-            .map(|request| self.script(request, stream).map(Arc::new))
+            .map(|journey| self.scripts.script(journey, stream).map(Arc::new))
             .collect();
         Ok(Stream {
             name: stream.name.clone(),
@@ -166,68 +166,21 @@ impl Maker<'_> {
         })
     }
 
-    fn ask(&self, request: &Request) -> io::Result<Ask> {
-        let headers = request.headers.iter();
+    fn ask(&self, journey: &Journey) -> io::Result<Ask> {
+        // The suite gives goose nothing else.
+        let no = || Error::other(format!("goose cannot make `{}`", journey.name));
+        let plain = journey.plain().ok_or_else(no)?;
+        let class = self.classes.get(journey.name.as_str()).copied();
         Ok(Ask {
-            name: request.name.clone(),
-            class: self.class(request),
-            weight: request.weight,
-            method: request.method.clone(),
-            url: format!("http://{}{}", address(&request.to, self.lab)?, request.path),
-            headers: headers
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-            body: request.body.clone().unwrap_or_default(),
+            name: journey.name.clone(),
+            class: class.unwrap_or(u16::MAX),
+            weight: journey.weight,
+            method: plain.method,
+            url: format!("http://{}{}", address(&plain.to, self.lab)?, plain.path),
+            headers: plain.headers,
+            body: plain.body,
         })
     }
-
-    fn class(&self, request: &Request) -> u16 {
-        let class = self.classes.get(request.name.as_str());
-        class.copied().unwrap_or(u16::MAX)
-    }
-
-    /// The place of a target among all.
-    fn target(&mut self, service: &str, connections: Option<usize>) -> io::Result<usize> {
-        let key = (service.to_owned(), connections);
-        if !self.targets.contains_key(&key) {
-            let target = target(service, connections, self.lab)?;
-            self.targets.insert(key.clone(), target);
-        }
-        Ok(self.targets.get_index_of(&key).unwrap_or_default())
-    }
-
-    fn script(&mut self, request: &Request, stream: &suite::Stream) -> io::Result<Script> {
-        let header = |(name, value): (&String, &String)| {
-            let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(Error::other)?;
-            let value = http::HeaderValue::from_str(value).map_err(Error::other)?;
-            Ok((name, value))
-        };
-        let headers: io::Result<_> = request.headers.iter().map(header).collect();
-        let act = Act::Http(HttpAct {
-            target: self.target(&request.to, stream.connections)?,
-            method: http::Method::from_bytes(request.method.as_bytes()).map_err(Error::other)?,
-            path: request.path.clone(),
-            headers: headers?,
-            body: request.body.clone().unwrap_or_default().into(),
-        });
-        Ok(Script {
-            weight: request.weight,
-            steps: vec![Step {
-                class: self.class(request),
-                timeout: stream.timeout,
-                abort: None,
-                act,
-            }],
-        })
-    }
-}
-
-fn target(service: &str, connections: Option<usize>, lab: &Lab) -> io::Result<Target> {
-    let address = address(service, lab)?;
-    Ok(Target {
-        connections,
-        ..Target::new(Address::Tcp(address), address.to_string())
-    })
 }
 
 fn address(service: &str, lab: &Lab) -> io::Result<SocketAddr> {

@@ -28,6 +28,7 @@ mod order;
 mod phases;
 mod proxies;
 mod run;
+mod scripts;
 mod setting;
 mod stalls;
 mod start;

@@ -181,7 +181,7 @@ async fn observe(
         spec,
         classes,
         goose,
-    } = load::make(plan, experiment, lab, trace_base).map_err(own("prepare the load"))?;
+    } = load::make(plan, experiment, lab, setting, trace_base).map_err(own("prepare the load"))?;
     let calls = Arc::new(CallLog::default());
     let activity = Arc::new(Edges(lab.proxies.clone()));
     let engine = Engine::start(clock, spec, Arc::clone(&calls) as _, activity)

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use super::event::{Event, Failure, Step};
 use super::tree::Tree;
-use super::{belongings, keep_exec, platform};
+use super::{belongings, keep_exec, platform, sweeper};
 
 /// How long a tree gets to end when its harness died without a word.
 const ORPHAN_GRACE: Duration = Duration::from_millis(500);
@@ -36,6 +36,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             Ok(options) => keep_exec::main(&options),
             Err(_) => ExitCode::from(127),
         };
+    }
+    if args.first().is_some_and(|first| first == sweeper::FLAG) {
+        return sweeper::main(&args[1..]);
     }
     let prefix = own_prefix(args.len());
     let of_keeper = |error| Failure::new(Step::Keeper, &error);

@@ -25,7 +25,7 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// How long a keeper may take to end beyond the grace and its own sweep.
 const END_SLACK: Duration = Duration::from_secs(2);
 /// In the environment of everything that a keeper starts, so that it can be found when the keeper cannot.
-const MARK: &str = "SHAKETABLE_KEEPER";
+pub(super) const MARK: &str = "SHAKETABLE_KEEPER";
 
 /// How to start a keeper: a program that calls [`keeper::main`](super::keeper::main) when its arguments begin with `prefix`.
 #[derive(Debug, Clone)]

@@ -17,6 +17,7 @@
 //! | [`keeper`] | the small process over every target: ends the whole tree when the lifeline ends |
 //! | `tree` | what a keeper keeps: the target and everything that it has started |
 //! | `keep_exec` | the step between keeper and target, which becomes the target |
+//! | `sweeper` | sees to it that short commands of the load leave nothing behind |
 //! | `kept` | the harness's end of a keeper |
 //! | `order` | what is to be executed, with every `$NAME` replaced |
 //! | `event` | what a keeper tells, and how a process ended |
@@ -26,7 +27,8 @@
 //! | `log` | the last lines of a log, and reading one as it grows |
 //! | `platform` | what only some systems can do |
 //!
-//! Invariant: a target is only ever started by a keeper, and a keeper only ever ends after its tree.
+//! Invariant: a target is only ever started by a keeper, and a keeper only ever ends after its tree. (The commands
+//! that a load runs as calls are no targets; a sweeper ends what is left of them.)
 
 mod belongings;
 mod cargo;
@@ -46,6 +48,7 @@ mod port;
 mod ready;
 mod service;
 mod stub;
+mod sweeper;
 mod tree;
 
 pub use self::cargo::{CargoBin, cargo_build};
@@ -59,3 +62,4 @@ pub use self::log::last_lines;
 pub use self::ready::Ready;
 pub use self::service::{Running, ServiceSpec, start};
 pub use self::stub::{Played, play};
+pub use self::sweeper::Sweeper;

@@ -228,8 +228,8 @@ impl Crew {
                     }
                 }
                 Some(Command::Survey(done)) => {
-                    for script in streams.iter().flat_map(|stream| stream.scripts()) {
-                        alone(script, &self.ground, &self.quiet).await;
+                    for stream in &streams {
+                        stream.survey(&self.ground, &self.quiet).await;
                     }
                     let _ = done.send(());
                 }
@@ -239,10 +239,17 @@ impl Crew {
 }
 
 /// Does a script while nothing else is done.
-pub(super) async fn alone(script: &Script, ground: &Rc<Ground>, quiet: &Quiet) {
+pub(super) async fn alone(
+    script: &Script,
+    (seed, index): (u64, u64),
+    ground: &Rc<Ground>,
+    quiet: &Quiet,
+) {
     let arrived = Arrived {
         intended: ground.clock.now(),
         serial: true,
+        seed,
+        index,
     };
     script.run(ground, arrived).await;
     quiet.comes().await;

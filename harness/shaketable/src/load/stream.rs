@@ -19,6 +19,9 @@ use crate::record::{Call, Nanos, Phase};
 /// A user whose target is not there at all tries again after so long.
 const UNMET_PAUSE: Duration = Duration::from_millis(10);
 
+/// What tells the randomness of a survey from that of the load (any number would do).
+const SURVEY: u64 = 0x5e7_0e7;
+
 /// A stream at work.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -27,6 +30,8 @@ pub(super) struct Running {
     seed: u64,
     /// How many arrivals there have been.
     arrived: Cell<u64>,
+    /// How many scripts were done before that, to see what they need.
+    surveyed: Cell<u64>,
 }
 
 impl Running {
@@ -36,6 +41,7 @@ impl Running {
             mix: Mix::new(stream.scripts.iter().map(|script| script.weight)),
             seed: join(seed, number),
             arrived: Cell::new(0),
+            surveyed: Cell::new(0),
             stream,
         }
     }
@@ -45,9 +51,13 @@ impl Running {
         self.stream.starts == phase
     }
 
-    /// What its calls do.
-    pub(super) fn scripts(&self) -> &[Arc<Script>] {
-        &self.stream.scripts
+    /// Does each of its scripts once, alone. These arrivals are counted apart, and what is random
+    /// about them is their own.
+    pub(super) async fn survey(&self, ground: &Rc<Ground>, quiet: &Quiet) {
+        for script in &self.stream.scripts {
+            let index = self.surveyed.replace(self.surveyed.get() + 1);
+            alone(script, (join(self.seed, SURVEY), index), ground, quiet).await;
+        }
     }
 
     /// Goes on until calls arrive no more and the last has ended.
@@ -92,8 +102,8 @@ impl Running {
                     () = pace.until(from) => {}
                     () = stop.cancelled() => return,
                 }
-                while let Some((script, _)) = self.next(&ground, until, &stop) {
-                    alone(script, &ground, &quiet).await;
+                while let Some((script, index, _)) = self.next(&ground, until, &stop) {
+                    alone(script, (self.seed, index), &ground, &quiet).await;
                 }
             }
         }
@@ -118,13 +128,16 @@ impl Running {
             while under_way.try_join_next().is_some() {}
             let now = ground.clock.now();
             while let Some(intended) = next.filter(|at| *at <= now) {
-                let script = self.pick();
+                let (script, index) = self.pick();
+                let seed = self.seed;
                 if under_way.len() < self.stream.in_flight {
                     let (script, ground) = (Arc::clone(script), Rc::clone(ground));
                     under_way.spawn_local(async move {
                         let arrived = Arrived {
                             intended,
                             serial: false,
+                            seed,
+                            index,
                         };
                         script.run(&ground, arrived).await
                     });
@@ -146,10 +159,12 @@ impl Running {
         until: Nanos,
         stop: &CancellationToken,
     ) {
-        while let Some((script, intended)) = self.next(ground, until, stop) {
+        while let Some((script, index, intended)) = self.next(ground, until, stop) {
             let arrived = Arrived {
                 intended,
                 serial: false,
+                seed: self.seed,
+                index,
             };
             let pause = match script.run(ground, arrived).await {
                 Done::Unmet => think.max(UNMET_PAUSE),
@@ -172,7 +187,7 @@ impl Running {
         ground: &Ground,
         until: Nanos,
         stop: &CancellationToken,
-    ) -> Option<(&Arc<Script>, Nanos)> {
+    ) -> Option<(&Arc<Script>, u64, Nanos)> {
         let now = ground.clock.now();
         let over = self
             .stream
@@ -181,12 +196,13 @@ impl Running {
         if over || stop.is_cancelled() || now >= until {
             return None;
         }
-        Some((self.pick(), now))
+        let (script, index) = self.pick();
+        Some((script, index, now))
     }
 
-    /// What the next arrival does.
-    fn pick(&self) -> &Arc<Script> {
+    /// What the next arrival does, and which one it is.
+    fn pick(&self) -> (&Arc<Script>, u64) {
         let index = self.arrived.replace(self.arrived.get() + 1);
-        &self.stream.scripts[self.mix.pick(index)]
+        (&self.stream.scripts[self.mix.pick(index)], index)
     }
 }

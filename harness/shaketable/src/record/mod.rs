@@ -172,7 +172,7 @@ pub enum Worth {
 pub struct ErrorSeen {
     /// Their class, as an index into [`Recording::classes`].
     pub class: u16,
-    /// How they came out.
+    /// How they came out; those that were answered had a wrong answer.
     pub outcome: Outcome,
     /// How many.
     pub count: u64,
@@ -224,13 +224,17 @@ impl Call {
     /// Whether it got what it asked for: a valid answer (a degraded one that says so is valid),
     /// where the suite says what that is; else a status from 200 to 399.
     pub fn is_good(&self) -> bool {
-        let fits = match self.worth {
+        self.outcome == Outcome::Answered && self.would_be_good()
+    }
+
+    /// Whether it is good once it counts as answered.
+    pub(crate) fn would_be_good(&self) -> bool {
+        match self.worth {
             Some(worth) => worth != Worth::Wrong,
             None => self
                 .status
                 .is_some_and(|status| (200..400).contains(&status)),
-        };
-        self.outcome == Outcome::Answered && fits
+        }
     }
 
     /// How long it took from when it was sent, without what it waited before that.

@@ -2,6 +2,8 @@
 //!
 //! How it is written down is another matter, and stands in `written.rs`.
 
+mod request;
+
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use crate::check::{self, Check};
 use crate::load::{Arrival, Pacing};
 use crate::names::EdgeName;
 use crate::record::Phase;
+pub use request::*;
 
 /// A whole suite.
 #[derive(Clone, Debug)]
@@ -313,7 +316,7 @@ impl Load {
             Some(Goose::Journeys { .. }) | None => &[],
         };
         let streams = self.streams.iter().flat_map(|stream| &stream.requests);
-        for request in streams.chain(goose) {
+        for request in streams.chain(goose).flat_map(|journey| &journey.steps) {
             kinds.entry(request.name.as_str()).or_insert(request);
         }
         kinds
@@ -332,7 +335,7 @@ pub enum Goose {
         /// After how long a request is given up.
         timeout: Duration,
         /// What they ask; never empty.
-        requests: Vec<Request>,
+        requests: Vec<Journey>,
     },
     /// It runs journeys that somebody wrote for it.
     Journeys {
@@ -394,8 +397,8 @@ pub struct Stream {
     pub connections: Option<usize>,
     /// After how long the load itself gives a call up.
     pub timeout: Duration,
-    /// What the calls are; never empty.
-    pub requests: Vec<Request>,
+    /// What arrives, by weight; never empty.
+    pub requests: Vec<Journey>,
 }
 
 impl Stream {
@@ -420,25 +423,6 @@ impl Stream {
         }
         text
     }
-}
-
-/// One kind of call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Its name, unique in the load.
-    pub name: String,
-    /// How often it is sent in proportion to the others; at least 1.
-    pub weight: u32,
-    /// The service that it goes to.
-    pub to: String,
-    /// The method, in capitals.
-    pub method: String,
-    /// Path and query.
-    pub path: String,
-    /// The headers, in the order in which they are written.
-    pub headers: IndexMap<String, String>,
-    /// The body.
-    pub body: Option<Vec<u8>>,
 }
 
 /// How long each phase takes; none is zero.

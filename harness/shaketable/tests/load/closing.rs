@@ -66,9 +66,9 @@ fn an_idle_connection_that_the_target_closed_is_not_used() {
             if number == 0 {
                 std::thread::sleep(Duration::from_millis(5));
                 if by_reset {
-                    reset(stream)
+                    reset(stream);
                 } else {
-                    drop(stream)
+                    drop(stream);
                 }
                 tell.fetch_add(1, Ordering::Relaxed);
             }

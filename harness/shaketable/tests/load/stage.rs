@@ -17,7 +17,7 @@ use shaketable::record::{Call, Outcome, Phase};
 use shaketable_faults::observe::Clock;
 
 /// Nothing in these tests takes so long, on whatever machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A whole answer.
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -177,16 +177,7 @@ pub(crate) fn load(target: Target, arrival: Arrival, lasts: Duration, timeout: D
         headers: Vec::new(),
         body: Bytes::new(),
     });
-    let step = Step {
-        class: 0,
-        timeout,
-        abort: None,
-        act,
-    };
-    let script = Script {
-        weight: 1,
-        steps: vec![step],
-    };
+    let script = Script::alone(1, Step::new(0, timeout, act));
     let stream = Stream {
         name: "load".to_owned(),
         starts: Phase::Baseline,

@@ -8,6 +8,7 @@
 
 mod goose;
 mod random;
+mod requests;
 mod right;
 mod schema;
 mod wrong;

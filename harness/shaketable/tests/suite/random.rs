@@ -39,6 +39,7 @@ fn load(text: &[u8]) {
 
 const EVERYTHING: &str = include_str!("../right-suites/everything.yaml");
 const ANCHORS: &str = include_str!("../right-suites/anchors.yaml");
+const REQUESTS: &str = include_str!("../right-suites/requests.yaml");
 
 /// Pieces that mean something in YAML or in the language.
 const PIECES: &[&str] = &[
@@ -63,6 +64,10 @@ const PIECES: &[&str] = &[
     "---\n",
     "${",
     "${HOME}",
+    "{{",
+    "}}",
+    "{{data.sku}}",
+    "{{order}}",
     "$PORT",
     "$${",
     "~",
@@ -90,15 +95,19 @@ fn mutated() -> impl Strategy<Value = String> {
         prop::sample::select(PIECES),
     );
     let edits = prop::collection::vec(edit, 1..6);
-    (prop::sample::select(&[EVERYTHING, ANCHORS][..]), edits).prop_map(|(text, edits)| {
-        let mut chars: Vec<char> = text.chars().collect();
-        for (at, cut, piece) in edits {
-            let from = at.index(chars.len() + 1);
-            let until = (from + cut).min(chars.len());
-            chars.splice(from..until, piece.chars());
-        }
-        chars.into_iter().collect()
-    })
+    (
+        prop::sample::select(&[EVERYTHING, ANCHORS, REQUESTS][..]),
+        edits,
+    )
+        .prop_map(|(text, edits)| {
+            let mut chars: Vec<char> = text.chars().collect();
+            for (at, cut, piece) in edits {
+                let from = at.index(chars.len() + 1);
+                let until = (from + cut).min(chars.len());
+                chars.splice(from..until, piece.chars());
+            }
+            chars.into_iter().collect()
+        })
 }
 
 proptest! {

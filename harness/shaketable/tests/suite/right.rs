@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use shaketable::between::form::Form;
+use shaketable::load::script::template::Template;
 use shaketable::names::EdgeName;
 use shaketable::suite::{
-    self, CalleeTls, Command, Disk, InMemory, Phases, Ready, Start, Suite, Tls, names_of_caller,
+    self, Act, CalleeTls, Command, Disk, InMemory, Journey, Phases, Ready, Start, Suite, Tls,
+    names_of_caller,
 };
 use shaketable_faults::Protocol;
 use shaketable_faults::stub::{Request, Stub};
@@ -33,6 +36,21 @@ fn load_with(name: &str, env: &[(&str, &str)]) -> Suite {
 
 fn edge(text: &str) -> EdgeName {
     text.parse().unwrap()
+}
+
+/// Headers and body of a request that stands alone and has nothing to fill in.
+fn sent(journey: &Journey) -> (IndexMap<String, String>, String) {
+    let [only] = journey.steps.as_slice() else {
+        panic!("{journey:?}")
+    };
+    let Act::Http { headers, body, .. } = &only.act else {
+        panic!("{only:?}")
+    };
+    let plain = |template: &Template| template.plain().unwrap().to_owned();
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), plain(value)));
+    (headers.collect(), plain(body))
 }
 
 fn dir() -> std::path::PathBuf {
@@ -77,11 +95,9 @@ fn the_small_suite_of_the_design_has_every_default() {
         panic!()
     };
     assert_eq!((request.name.as_str(), request.weight), ("POST /orders", 1));
-    assert_eq!(request.headers["content-type"], "application/json");
-    assert_eq!(
-        request.body.as_deref(),
-        Some(&br#"{"sku":"A1","quantity":1}"#[..])
-    );
+    let (headers, body) = sent(request);
+    assert_eq!(headers["content-type"], "application/json");
+    assert_eq!(body, r#"{"sku":"A1","quantity":1}"#);
     let [fault] = experiment.faults.as_slice() else {
         panic!()
     };
@@ -405,18 +421,13 @@ fn requests_and_what_an_experiment_changes_are_read() {
     let [read, put, raw, patch, ..] = load.requests.as_slice() else {
         panic!()
     };
-    assert_eq!((read.weight, read.headers["X-Trace"].as_str()), (3, "7"));
-    assert_eq!(put.body.as_deref(), Some(&b"null"[..]));
-    assert_eq!(
-        (raw.body.as_deref(), raw.headers.len()),
-        (Some(&b"text"[..]), 1)
-    );
-    assert_eq!(patch.body.as_deref(), Some(&br#"[1,2.5,null,"x"]"#[..]));
-    assert_eq!(
-        patch.headers.len(),
-        1,
-        "a content type that is given stays alone"
-    );
+    assert_eq!((read.weight, sent(read).0["X-Trace"].as_str()), (3, "7"));
+    assert_eq!(sent(put).1, "null");
+    let (headers, body) = sent(raw);
+    assert_eq!((body.as_str(), headers.len()), ("text", 1));
+    let (headers, body) = sent(patch);
+    assert_eq!(body, r#"[1,2.5,null,"x"]"#);
+    assert_eq!(headers.len(), 1, "a content type that is given stays alone");
 
     let broken = &suite.experiments["everything breaks"];
     assert_eq!(
@@ -532,7 +543,7 @@ experiments: { e: { expect: [process_survival] } }
         ("pa$$word", "$${x}")
     );
     let request = &suite.experiments["e"].load.streams[0].requests[0];
-    assert_eq!(request.body.as_deref(), Some(&b"pa$word ${x} $y"[..]));
+    assert_eq!(sent(request).1, "pa$word ${x} $y");
 }
 
 #[test]

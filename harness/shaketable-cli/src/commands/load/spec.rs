@@ -36,15 +36,7 @@ pub(super) fn spec(args: &LoadArgs) -> Result<Spec, Refusal> {
         users: usize::try_from(users).unwrap_or(usize::MAX),
         think: args.think.unwrap_or_default().0,
     });
-    let script = Script {
-        weight: 1,
-        steps: vec![Step {
-            class: 0,
-            timeout: args.timeout.0,
-            abort: None,
-            act: Act::Http(act),
-        }],
-    };
+    let script = Script::alone(1, Step::new(0, args.timeout.0, Act::Http(act)));
     let stream = Stream {
         name: String::new(),
         starts: Phase::WarmUp,

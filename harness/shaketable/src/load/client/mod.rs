@@ -7,7 +7,7 @@
 //! | `wire` | that connection: TCP or a Unix socket, and TLS over it |
 //! | `lean` | HTTP/1.1, on bare sockets |
 //! | `lanes` | its connections, kept alive, never shared by two calls |
-//! | `path` | paths as they are sent |
+//! | `path`, `trace` | paths, and the ids of calls, as they are sent |
 //! | `shared` | HTTP/2, whose connections carry many calls at once |
 
 mod connect;
@@ -17,6 +17,7 @@ mod path;
 mod resolve;
 mod shared;
 mod target;
+mod trace;
 mod wire;
 
 use std::cell::Cell;
@@ -29,6 +30,7 @@ use self::shared::Shared;
 use crate::record::{Nanos, Outcome};
 
 pub use target::{Address, Target, Version};
+pub use trace::Trace;
 
 /// The connections of one thread to the targets of a load.
 #[derive(Debug)]
@@ -88,27 +90,6 @@ pub struct Request<'a> {
     pub trace: Trace,
     /// The body.
     pub body: &'a Bytes,
-}
-
-/// The number by which whatever a call causes can be told from all else (W3C Trace Context).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trace {
-    /// The same for all calls of a load; never zero.
-    pub base: u64,
-    /// The number of the call, from 1.
-    pub call: u64,
-}
-
-impl Trace {
-    /// The trace's id: 32 hexadecimal digits.
-    pub fn id(self) -> String {
-        format!("{:016x}{:016x}", self.base, self.call)
-    }
-
-    /// The value of `traceparent`.
-    pub fn parent(self) -> String {
-        format!("00-{}-{:016x}-01", self.id(), self.call)
-    }
 }
 
 /// How much of an answer is wanted; the rest is read and forgotten.

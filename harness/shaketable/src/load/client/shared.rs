@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::header::HOST;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
 
@@ -19,6 +20,9 @@ use super::connect::Connector;
 use super::lanes::Waiting;
 use super::{Answer, BODY_MAX, Failure, Queued, Request, Target, Wanted, path};
 use crate::record::Outcome;
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How often a new connection is asked whether the target has said what it may carry.
 const LOOK: Duration = Duration::from_millis(1);
@@ -28,6 +32,8 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(super) struct Shared {
     connector: Connector,
     scheme: Scheme,
+    /// The path of the last request, and what became of it.
+    last: RefCell<Option<(String, Uri)>>,
     links: RefCell<Vec<Rc<Link>>>,
     /// One connection is opened at a time: those who wait may find room in it.
     opening: Mutex<()>,
@@ -66,16 +72,6 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Runs what hyper needs on this thread.
-#[derive(Clone, Copy, Debug)]
-struct Local;
-
-impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
-}
-
 impl Shared {
     pub(super) fn new(target: Target) -> Self {
         Self {
@@ -85,6 +81,7 @@ impl Shared {
                 Scheme::HTTP
             },
             connector: Connector::new(target),
+            last: RefCell::default(),
             links: RefCell::default(),
             opening: Mutex::default(),
             waiting: Cell::default(),
@@ -183,7 +180,7 @@ impl Shared {
     /// Opens a connection, and waits until the target has said how many calls it may carry.
     async fn open(&self) -> Result<Link, Failure> {
         let wire = self.connector.open().await?;
-        let made = http2::Builder::new(Local)
+        let made = http2::Builder::new(TokioExecutor::new())
             .initial_max_send_streams(0)
             .handshake(TokioIo::new(wire))
             .await;
@@ -223,46 +220,59 @@ impl Shared {
     }
 
     fn message(&self, request: &Request<'_>) -> Result<hyper::Request<Full<Bytes>>, Failure> {
-        let own = request
-            .headers
-            .iter()
-            .find(|(name, _)| *name == http::header::HOST);
-        let host = match own {
-            Some((_, value)) => value.as_bytes(),
-            None => self.connector.target.host.as_bytes(),
+        let mut message = hyper::Request::new(Full::new(request.body.clone()));
+        *message.method_mut() = request.method.clone();
+        *message.uri_mut() = self.uri(request)?;
+        let headers = message.headers_mut();
+        headers.reserve(request.headers.len() + 2);
+        for (name, value) in request.headers {
+            if *name != HOST {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let mut set = |name: HeaderName, value: &[u8]| {
+            if let Ok(mut value) = HeaderValue::from_bytes(value) {
+                // No other call has it: it is nothing for the tables of either side (HPACK).
+                value.set_sensitive(true);
+                headers.entry(name).or_insert(value);
+            }
         };
+        set(TRACEPARENT, &request.trace.parent_text());
+        set(REQUEST_ID, &request.trace.id_text());
+        Ok(message)
+    }
+
+    /// Where a request goes. Most go where the one before did.
+    fn uri(&self, request: &Request<'_>) -> Result<Uri, Failure> {
+        let own = request.headers.iter().find(|(name, _)| *name == HOST);
+        if own.is_none()
+            && let Some((path, uri)) = &*self.last.borrow()
+            && path == request.path
+        {
+            return Ok(uri.clone());
+        }
         let wrong = |error: &dyn Error| {
             Failure::new(
                 Outcome::Malformed,
                 &format!("put the request together: {error}"),
             )
         };
-        let mut whole = Vec::with_capacity(request.path.len());
-        path::write(&mut whole, request.path);
+        let host = match own {
+            Some((_, value)) => value.as_bytes(),
+            None => self.connector.target.host.as_bytes(),
+        };
+        let mut path = Vec::with_capacity(request.path.len());
+        path::write(&mut path, request.path);
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(path));
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(Authority::try_from(host).map_err(|error| wrong(&error))?);
-        let path = PathAndQuery::from_maybe_shared(Bytes::from(whole));
         parts.path_and_query = Some(path.map_err(|error| wrong(&error))?);
-
-        let mut message = hyper::Request::new(Full::new(request.body.clone()));
-        *message.method_mut() = request.method.clone();
-        *message.uri_mut() = Uri::from_parts(parts).map_err(|error| wrong(&error))?;
-        let headers = message.headers_mut();
-        for (name, value) in request.headers {
-            if *name != http::header::HOST {
-                headers.append(name.clone(), value.clone());
-            }
+        let uri = Uri::from_parts(parts).map_err(|error| wrong(&error))?;
+        if own.is_none() {
+            *self.last.borrow_mut() = Some((request.path.to_owned(), uri.clone()));
         }
-        let mut set = |name: &'static str, value: String| {
-            if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-                let name = HeaderName::from_static(name);
-                headers.entry(name).or_insert(value);
-            }
-        };
-        set("traceparent", request.trace.parent());
-        set("x-request-id", request.trace.id());
-        Ok(message)
+        Ok(uri)
     }
 }
 

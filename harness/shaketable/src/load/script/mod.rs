@@ -1,16 +1,42 @@
-//! What one arrival does: a request, or a journey of several.
+//! What one arrival does: a request, a command, or a journey of several of them.
+//!
+//! A map:
+//!
+//! - `run`: an arrival's work, step by step, and the record of each call;
+//! - `act`: what a call does; `exec`: a command as a call; `poll`: asking until an answer is final;
+//! - [`template`]: what is filled in, from [`data`], from what was captured, or by chance;
+//! - `capture`: what a step takes from its answer for later ones;
+//! - `oracle`: what an answer is worth; `answer`: an answer as these look at it; `pattern`.
+//!
+//! **Invariant:** a request that is the same every time costs what its exchange costs: nothing is
+//! filled in, kept or judged for it.
 
-use std::rc::Rc;
+mod act;
+mod answer;
+mod capture;
+pub mod data;
+mod exec;
+mod oracle;
+mod pattern;
+mod poll;
+mod run;
+pub mod template;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
 use shaketable_faults::observe::Clock;
 
-use super::client::{Answer, Client, Failure, Queued, Request, Trace, Wanted};
+use super::client::Client;
 use super::recorder::Recorder;
-use crate::record::{Call, Nanos, Outcome};
+use crate::record::Nanos;
+
+pub use act::{Act, Blueprint, HttpAct};
+pub use capture::{Capture, From};
+pub use exec::{Commands, Program};
+pub use oracle::{Expected, Matcher, Oracle, StatusRange};
+pub use pattern::Pattern;
+pub use poll::Poll;
 
 /// What one arrival does.
 #[derive(Clone, Debug)]
@@ -19,6 +45,19 @@ pub struct Script {
     pub weight: u32,
     /// One after the other; never empty. Each is a call of its own.
     pub steps: Vec<Step>,
+    /// The rows that its templates draw on.
+    pub data: Option<Arc<data::Table>>,
+}
+
+impl Script {
+    /// One call and nothing else.
+    pub fn alone(weight: u32, step: Step) -> Self {
+        Self {
+            weight,
+            steps: vec![step],
+            data: None,
+        }
+    }
 }
 
 /// One call.
@@ -26,34 +65,43 @@ pub struct Script {
 pub struct Step {
     /// Its class.
     pub class: u16,
-    /// After how long the client gives it up.
+    /// How long to wait before it.
+    pub pause: Duration,
+    /// After how long the client gives it up; one exchange of it, where it asks until the answer is
+    /// final.
     pub timeout: Duration,
     /// After how long the client leaves, as planned.
     pub abort: Option<Duration>,
     /// What is done.
     pub act: Act,
+    /// What is asked behind the request until the answer is final.
+    pub poll: Option<Box<Poll>>,
+    /// What its answers are worth.
+    pub oracle: Oracle,
+    /// What is taken from its answer: of the request itself, where more is asked behind it.
+    pub captures: Vec<Capture>,
+    /// How often the very same is done again, whatever came of it; each time is a call of its own.
+    pub repeat: u32,
+    /// Whether the steps after it are done also where it ends with an error.
+    pub go_on: bool,
 }
 
-/// What a call does.
-#[derive(Clone, Debug)]
-pub enum Act {
-    /// An HTTP request.
-    Http(HttpAct),
-}
-
-/// An HTTP request.
-#[derive(Clone, Debug)]
-pub struct HttpAct {
-    /// Where it goes, as an index into the targets of the load.
-    pub target: usize,
-    /// The method.
-    pub method: Method,
-    /// Path and query.
-    pub path: String,
-    /// The headers.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body.
-    pub body: Bytes,
+impl Step {
+    /// A call of which nothing else is said.
+    pub fn new(class: u16, timeout: Duration, act: Act) -> Self {
+        Self {
+            class,
+            pause: Duration::ZERO,
+            timeout,
+            abort: None,
+            act,
+            poll: None,
+            oracle: Oracle::default(),
+            captures: Vec::new(),
+            repeat: 0,
+            go_on: false,
+        }
+    }
 }
 
 /// What all calls of a load share.
@@ -72,6 +120,10 @@ pub(super) struct Arrived {
     pub(super) intended: Nanos,
     /// Whether it is made alone.
     pub(super) serial: bool,
+    /// What is random about it depends on: the seed of its stream.
+    pub(super) seed: u64,
+    /// Which arrival of its stream it is, from 0.
+    pub(super) index: u64,
 }
 
 /// How an arrival's work ended.
@@ -81,122 +133,4 @@ pub(super) enum Done {
     Met,
     /// It was not even connected to: whoever tries again at once only burns the processor.
     Unmet,
-}
-
-impl Script {
-    /// Does it, call by call.
-    pub(super) async fn run(&self, ground: &Rc<Ground>, arrived: Arrived) -> Done {
-        let mut intended = arrived.intended;
-        for step in &self.steps {
-            let outcome = step.run(ground, intended, arrived.serial).await;
-            match outcome {
-                Outcome::Answered => {}
-                Outcome::Refused | Outcome::Exhausted | Outcome::Unresolved => return Done::Unmet,
-                _ => return Done::Met,
-            }
-            intended = ground.clock.now();
-        }
-        Done::Met
-    }
-}
-
-impl Step {
-    async fn run(&self, ground: &Ground, intended: Nanos, serial: bool) -> Outcome {
-        let sent = ground.clock.now();
-        let call = Call::begun(self.class, serial, intended, sent);
-        let Some(mut open) = Open::begin(ground, call) else {
-            return Outcome::Exhausted;
-        };
-        let trace = Trace {
-            base: ground.trace_base,
-            call: open.number + 1,
-        };
-        let queued = Queued::default();
-        let came = tokio::select! {
-            biased;
-            came = self.act.carry_out(ground, trace, &queued) => came,
-            // From the moment that has been read already: the clock is a part of what a call costs.
-            () = tokio::time::sleep_until((ground.clock.at(sent) + self.timeout).into()) => {
-                let why = format!("no whole answer within {:?}", self.timeout);
-                Err(Failure::new(Outcome::TimedOut, &why))
-            }
-            () = leave(self.abort) => Err(Failure::new(Outcome::Aborted, "left as planned")),
-        };
-        open.call.queued = queued.get();
-        match came {
-            Ok(answer) => open.end(Outcome::Answered, Some(answer.status), None),
-            Err(failure) => open.end(failure.outcome, None, Some(&failure.why)),
-        }
-    }
-}
-
-/// When the client leaves; never, where that is not planned.
-async fn leave(after: Option<Duration>) {
-    match after {
-        Some(after) => tokio::time::sleep(after).await,
-        None => std::future::pending().await,
-    }
-}
-
-impl Act {
-    async fn carry_out(
-        &self,
-        ground: &Ground,
-        trace: Trace,
-        queued: &Queued,
-    ) -> Result<Answer, Failure> {
-        match self {
-            Self::Http(http) => {
-                let request = Request {
-                    method: &http.method,
-                    path: &http.path,
-                    headers: &http.headers,
-                    trace,
-                    body: &http.body,
-                };
-                ground
-                    .client
-                    .exchange(http.target, &request, Wanted::default(), queued)
-                    .await
-            }
-        }
-    }
-}
-
-/// A call under way. However it goes away, the recorder is told.
-#[derive(Debug)]
-struct Open<'a> {
-    ground: &'a Ground,
-    number: u64,
-    call: Call,
-    ended: bool,
-}
-
-impl<'a> Open<'a> {
-    fn begin(ground: &'a Ground, call: Call) -> Option<Self> {
-        let number = ground.recorder.begin(&call)?;
-        Some(Self {
-            ground,
-            number,
-            call,
-            ended: false,
-        })
-    }
-
-    fn end(mut self, outcome: Outcome, status: Option<u16>, why: Option<&str>) -> Outcome {
-        self.call.end = Some(self.ground.clock.now());
-        (self.call.outcome, self.call.status) = (outcome, status);
-        self.ground.recorder.end(self.number, &self.call, why);
-        self.ended = true;
-        outcome
-    }
-}
-
-impl Drop for Open<'_> {
-    /// The load ended before the call did.
-    fn drop(&mut self) {
-        if !self.ended {
-            self.ground.recorder.end(self.number, &self.call, None);
-        }
-    }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::Reader;
 use super::commands::SHAKETABLE;
+use super::request::Missing;
 use crate::suite::model::Goose;
+use crate::suite::near;
 use crate::suite::path::Path;
 use crate::suite::written::{self, ARRIVALS};
 
@@ -87,7 +89,13 @@ impl Reader<'_> {
             });
         }
         let sound = !places.iter().any(|place| self.errors.under(place));
-        let requests = self.requests(places);
+        let requests = self.requests(places, Missing::Told);
+        for journey in requests.iter().filter(|journey| journey.plain().is_none()) {
+            let message = format!("goose's users cannot make `{}`", near::clip(&journey.name));
+            let help = "they send plain requests: without templates, journeys, commands, and all that \
+                        looks at answers; our own `users` do all of that";
+            self.complain_of_key(&path, &message, help);
+        }
         if requests.is_empty() && sound {
             let help = "add `request` or `requests` beside `goose`, or journeys to `run`";
             self.complain_of_key(&path, "goose's users have no requests", help);

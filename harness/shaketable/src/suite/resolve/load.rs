@@ -1,20 +1,17 @@
 //! The load of an experiment: the suite's, with what the experiment changes.
 
-use std::collections::HashMap;
-use std::str::FromStr as _;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 use shaketable_faults::units::HumanDuration;
 
 use super::Reader;
+use super::request::Missing;
 use crate::load::Pacing;
 use crate::record::Phase;
-use crate::suite::model::{Load, Request, Stream};
+use crate::suite::model::{Load, Stream};
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
-use crate::suite::written::{self, METHODS};
 
 /// After how long the load gives a call up.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +22,7 @@ impl Reader<'_> {
     /// Checks the suite's load, which no experiment may use as it is.
     pub(super) fn general_load(&mut self) {
         let general = steps!["load"];
-        self.requests(std::slice::from_ref(&general));
+        self.requests(std::slice::from_ref(&general), Missing::MayCome);
         self.general_stream(&general);
         self.one_goose(&general);
         for name in self.keys(&general.then("streams")) {
@@ -103,7 +100,7 @@ impl Reader<'_> {
     /// A stream, put together of what these places say, the first of them first.
     fn stream(&mut self, name: &str, places: &[Path]) -> Option<Stream> {
         let sound = !places.iter().any(|place| self.errors.under(place));
-        let requests = self.requests(places);
+        let requests = self.requests(places, Missing::Told);
         let whose = places.iter().find(|place| self.has(place))?.clone();
         let what = match name {
             "" => "the load of this experiment".to_owned(),
@@ -137,7 +134,7 @@ impl Reader<'_> {
     }
 
     /// What the first of these places says that says anything.
-    fn first<T: DeserializeOwned>(&mut self, places: &[Path], key: &str) -> Option<T> {
+    pub(super) fn first<T: DeserializeOwned>(&mut self, places: &[Path], key: &str) -> Option<T> {
         let mut paths = places.iter().map(|place| place.then(key));
         let path = paths.find(|path| self.has(path))?;
         self.part(&path)
@@ -147,113 +144,5 @@ impl Reader<'_> {
     fn meant_load(&self, map: &Path) -> bool {
         let keys = self.keys(map);
         keys.iter().any(|key| near::near(key, ["load"]).is_some())
-    }
-
-    /// The requests of the first of these places that has any.
-    pub(super) fn requests(&mut self, places: &[Path]) -> Vec<Request> {
-        let ways = ["request", "requests"];
-        let has_any = |place: &&Path| ways.iter().any(|way| self.has(&place.then(*way)));
-        let Some(load) = places.iter().find(has_any) else {
-            return Vec::new();
-        };
-        let one = load.then("request");
-        let several = load.then("requests");
-        let count = self.count(&several);
-        let mut paths: Vec<Path> = (0..count).map(|index| several.then(index)).collect();
-        if self.has(&one) {
-            paths.insert(0, one);
-        }
-        let mut named: HashMap<String, usize> = HashMap::new();
-        let mut requests = Vec::new();
-        for path in paths {
-            let line = self.at(&path).line_number();
-            let Some(request) = self.request(&path) else {
-                continue;
-            };
-            if let Some(first) = named.get(&request.name) {
-                let message = format!("two requests are called `{}`", near::clip(&request.name));
-                let help = format!("give this one or that of line {first} another `name`");
-                self.complain(&path, &message, &help);
-            } else {
-                named.insert(request.name.clone(), line);
-            }
-            requests.push(request);
-        }
-        requests
-    }
-
-    fn request(&mut self, path: &Path) -> Option<Request> {
-        self.headers(&path.then("headers"));
-        let written: written::Request = self.part(path)?;
-        let written::Request {
-            get,
-            post,
-            put,
-            patch,
-            delete,
-            head,
-            headers,
-            ..
-        } = written;
-        let mut ways = METHODS
-            .into_iter()
-            .zip([get, post, put, patch, delete, head]);
-        let (method, target) = ways.find_map(|((_, method), target)| Some((method, target?.0)))?;
-        let name = written.name.unwrap_or_else(|| format!("{method} {target}"));
-        if name.trim().is_empty() {
-            self.complain(
-                &path.then("name"),
-                "the name is empty",
-                "remove it, or write one",
-            );
-        }
-        let mut request = Request {
-            name,
-            weight: written.weight.unwrap_or(1),
-            to: written.to.0,
-            method: method.to_owned(),
-            path: target,
-            headers: headers
-                .into_iter()
-                .map(|(name, value)| (name, value.0))
-                .collect(),
-            body: written.body.map(String::into_bytes),
-        };
-        if let Some(json) = written.json {
-            request.body = Some(json.to_string().into_bytes());
-            let is_type = |header: &String| header.eq_ignore_ascii_case("content-type");
-            if !request.headers.keys().any(is_type) {
-                let (header, value) = ("content-type".to_owned(), "application/json".to_owned());
-                request.headers.insert(header, value);
-            }
-        }
-        Some(request)
-    }
-
-    fn headers(&mut self, path: &Path) {
-        for name in self.keys(path) {
-            let path = path.then(name.as_str());
-            let value: Option<written::Scalar<false>> = self.part(&path);
-            self.header_name(&path, &name);
-            if value.is_some_and(|value| HeaderValue::from_str(&value.0).is_err()) {
-                let help = "write it on one line, without control characters";
-                self.complain(&path, "this cannot be sent as a header", help);
-            }
-        }
-    }
-
-    fn header_name(&mut self, path: &Path, name: &str) {
-        let derived = ["content-length", "transfer-encoding"];
-        if derived.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-            let help = "remove it; it follows from the body";
-            self.complain_of_key(path, &format!("the header `{name}` cannot be set"), help);
-        } else if HeaderName::from_str(name).is_err() {
-            let message = format!("`{}` cannot name a header", near::clip(name));
-            self.complain_of_key(
-                path,
-                &message,
-                "use letters, digits and `-`, as in X-Request-Id",
-            );
-        }
     }
 }

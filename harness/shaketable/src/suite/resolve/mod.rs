@@ -1,6 +1,7 @@
 //! From a tree that was checked against the schema to the suite: what no schema can say is checked
 //! here, part by part, so that one mistake hides no other.
 
+mod act;
 mod arrival;
 mod backend;
 mod calls;
@@ -9,8 +10,10 @@ mod experiments;
 mod forward;
 mod goose;
 mod load;
+mod oracle;
 mod phases;
 mod ready;
+mod request;
 mod services;
 mod stub;
 mod templates;

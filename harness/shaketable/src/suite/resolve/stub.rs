@@ -28,11 +28,12 @@ impl Reader<'_> {
         right.then(|| Start::Stub(Arc::new(spec)))
     }
 
-    fn problem(&mut self, stub: &Path, problem: Problem) {
+    /// What is wrong with something that has a way down to it.
+    pub(super) fn problem(&mut self, top: &Path, problem: Problem) {
         let path = problem
             .at
             .iter()
-            .fold(stub.clone(), |path, step| match step {
+            .fold(top.clone(), |path, step| match step {
                 Step::Key(key) => path.then(key.as_str()),
                 Step::Index(index) => path.then(*index),
             });

@@ -108,7 +108,13 @@ impl Walker<'_> {
                         return value;
                     }
                 }
-                self.walk(node, label, *first)
+                // None fits: what is wrong is said of the one that was most likely meant, by the keys
+                // that it must have.
+                let has = |key: &&str| node.get(key).is_some();
+                let signs = |shape: &Shape<'_>| shape.required().into_iter().filter(has).count();
+                let most = candidates.iter().map(signs).max().unwrap_or_default();
+                let meant = candidates.iter().find(|shape| signs(shape) == most);
+                self.walk(node, label, *meant.unwrap_or(first))
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::suite::near;
 use crate::suite::path::{Path, Step};
 use crate::suite::tree::Node;
 use crate::suite::variables::Environment;
-use crate::suite::written::METHODS;
+use crate::suite::written::{METHODS, by_path, by_program};
 
 /// The names, as far as they can be made out.
 #[derive(Debug, Default)]
@@ -149,6 +149,12 @@ fn requests(load: Option<&Node>, environment: &Environment<'_>) -> Option<BTreeS
         let several = place.get("requests").into_iter().flat_map(Node::items);
         place.get("request").into_iter().chain(several)
     });
+    let alone = |entry: &&'_ Node| entry.get("steps").is_none();
+    let (alone, journeys): (Vec<&Node>, Vec<&Node>) = all.partition(alone);
+    let steps = journeys
+        .into_iter()
+        .filter_map(|journey| journey.get("steps"));
+    let all = alone.into_iter().chain(steps.flat_map(Node::items));
     Some(
         all.filter_map(|request| request_name(request, environment))
             .collect(),
@@ -160,6 +166,13 @@ fn request_name(request: &Node, environment: &Environment<'_>) -> Option<String>
         let text = request.get(key)?.text()?;
         environment.fill(text, false).ok()
     };
-    let by_path = |(key, method): &(&str, &str)| text(key).map(|path| format!("{method} {path}"));
-    text("name").or_else(|| METHODS.iter().find_map(by_path))
+    let by_path = |(key, method): &(&str, &str)| text(key).map(|path| by_path(method, &path));
+    let by_program = || {
+        let written = request.get("exec")?;
+        let first = written.items().first().unwrap_or(written).text()?;
+        Some(by_program(&environment.fill(first, true).ok()?))
+    };
+    text("name")
+        .or_else(|| METHODS.iter().find_map(by_path))
+        .or_else(by_program)
 }

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::units::{HumanDuration, Rate};
 
-use super::{CommandLine, ENTRIES_MAX, Request, ServiceName, exactly_one, not_both};
+use super::{CommandLine, Connection, DataFile, ENTRIES_MAX, Entry, exactly_one, not_both};
 use crate::load::Pacing;
 use crate::load::arrival::Spacing;
+use crate::names::ServiceName;
 use crate::record::Phase;
 
 /// `load: none`: the targets drive themselves.
@@ -67,11 +68,18 @@ pub(in crate::suite) struct Load {
     /// How exactly calls are sent when they are due: `precise` to some ten microseconds, `lowcpu` to
     /// a millisecond; `auto`, when left out, is precise up to 2000 calls a second.
     pacing: Option<Pacing>,
-    /// The one kind of call.
-    request: Option<Request>,
-    /// Several kinds of calls, sent in proportion to their weights.
+    /// Whether connections are kept for the next call, or each call has a `new` one; kept when left
+    /// out.
+    connection: Option<Connection>,
+    /// The rows that `{{data.COLUMN}}` draws on, one for each arrival, in order and from the first
+    /// again: a CSV file (its first line names the columns), or a JSON file with a list of objects;
+    /// relative to this file.
+    data: Option<DataFile>,
+    /// The one kind of call, or a journey of several.
+    request: Option<Entry>,
+    /// Several kinds of calls, or journeys, in proportion to their weights.
     #[schemars(length(min = 1, max = ENTRIES_MAX))]
-    requests: Option<Vec<Request>>,
+    requests: Option<Vec<Entry>>,
     /// Several streams of calls side by side, by name. What one does not say is taken from what
     /// stands beside `streams`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
@@ -144,11 +152,15 @@ pub(in crate::suite) struct Stream {
     /// How many connections to each service there may be; as many as are needed when left out.
     #[schemars(range(min = 1, max = 100_000))]
     connections: Option<u32>,
-    /// The one kind of call.
-    request: Option<Request>,
-    /// Several kinds of calls, sent in proportion to their weights.
+    /// Whether connections are kept for the next call, or each call has a `new` one.
+    connection: Option<Connection>,
+    /// The rows that `{{data.COLUMN}}` draws on: a CSV or JSON file.
+    data: Option<DataFile>,
+    /// The one kind of call, or a journey of several.
+    request: Option<Entry>,
+    /// Several kinds of calls, or journeys, in proportion to their weights.
     #[schemars(length(min = 1, max = ENTRIES_MAX))]
-    requests: Option<Vec<Request>>,
+    requests: Option<Vec<Entry>>,
 }
 
 /// How a rate goes over time.

@@ -7,41 +7,36 @@
 mod call;
 mod entries;
 mod load;
+mod matcher;
+mod request;
 mod text;
 mod tls;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::stub;
 use shaketable_faults::units::HumanDuration;
 
-use crate::names::ServiceName;
-
 pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
 pub(super) use load::{ARRIVALS, Going, Goose};
 use load::{Load, Nothing};
+pub(super) use matcher::{Scalars, Statuses};
+use request::Entry;
+pub(super) use request::{
+    Capture, Connection, IdempotencyKey, METHODS, NOT_FOR_A_COMMAND, by_path, by_program,
+};
 pub(super) use text::{
-    CommandLine, Commands, HttpPath, ListenAddress, ProxiedHost, Scalar, SocketAddress,
-    VariableName, complaint,
+    CommandLine, Commands, DataFile, HttpPath, ListenAddress, ProxiedHost, RegexText, RequestPath,
+    Scalar, SocketAddress, VariableName, complaint, pointer_complaint,
 };
 pub(super) use tls::{Tls, ToCallee};
 
 /// How many services, experiments, or requests of a load there may be.
 const ENTRIES_MAX: usize = 256;
-
-/// The keys that say a request's method, and the methods.
-pub(super) const METHODS: [(&str, &str); 6] = [
-    ("get", "GET"),
-    ("post", "POST"),
-    ("put", "PUT"),
-    ("patch", "PATCH"),
-    ("delete", "DELETE"),
-    ("head", "HEAD"),
-];
 
 /// The schema's way to say that exactly one of the keys is there.
 fn exactly_one(keys: &[&str]) -> Value {
@@ -179,48 +174,6 @@ pub(super) struct Ready {
     pub(super) command: Option<CommandLine>,
     /// How long to wait; 10s when left out.
     pub(super) timeout: Option<HumanDuration>,
-}
-
-/// One kind of call: where to, and its method with the path, as in `get: /orders/1`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(
-    extend("oneOf" = exactly_one(&METHODS.map(|(key, _)| key))),
-    extend("not" = not_both("json", "body")),
-)]
-pub(super) struct Request {
-    /// Its name in reports and checks; the method and the path when left out.
-    pub(super) name: Option<String>,
-    /// How often it is sent in proportion to the others.
-    #[schemars(range(min = 1))]
-    pub(super) weight: Option<u32>,
-    /// The service that it goes to.
-    pub(super) to: ServiceName,
-    /// GET this path.
-    pub(super) get: Option<HttpPath>,
-    /// POST to this path.
-    pub(super) post: Option<HttpPath>,
-    /// PUT to this path.
-    pub(super) put: Option<HttpPath>,
-    /// PATCH this path.
-    pub(super) patch: Option<HttpPath>,
-    /// DELETE this path.
-    pub(super) delete: Option<HttpPath>,
-    /// HEAD of this path.
-    pub(super) head: Option<HttpPath>,
-    /// Its headers.
-    #[serde(default)]
-    pub(super) headers: IndexMap<String, Scalar<false>>,
-    /// Its body, sent as JSON.
-    #[serde(default, deserialize_with = "even_null")]
-    pub(super) json: Option<Value>,
-    /// Its body as it is.
-    pub(super) body: Option<String>,
-}
-
-/// `json: null` is a body too.
-fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 /// How long each phase takes, at most 1h.

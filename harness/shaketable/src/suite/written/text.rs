@@ -9,6 +9,7 @@ use serde_json::Value;
 use shaketable_faults::switchboard::Route;
 use shaketable_faults::units;
 
+use crate::load::script::Pattern;
 use crate::suite::variables::is_name;
 
 /// A text, a number or a truth value, which counts as the text that it is written as. Whether
@@ -150,6 +151,27 @@ formed_text! {
             None
         }
     };
+    /// The path of a request of the load: `/orders/{{order}}`.
+    RequestPath, "request-path", r"^(/|\{\{)", "/orders/1", |text| path_complaint(text);
+    /// A header: `X-Request-Id`.
+    HeaderName, "header-name", r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "X-Request-Id", |text| {
+        text.parse::<http::HeaderName>().is_err().then(|| format!(
+            "`{text}` cannot name a header; use letters, digits and `-`, as in X-Request-Id"
+        ))
+    };
+    /// A JSON pointer (RFC 6901): `/customer/id`.
+    JsonPointer, "JSON-pointer", r"^(/.*)?$", "/customer/id", |text| pointer_complaint(text);
+    /// A regular expression: `id=(\d+)`.
+    RegexText, "regular-expression", r"^.+$", r"id=(\d+)", |text| match Pattern::new(text) {
+        _ if text.is_empty() => Some("an empty expression is found everywhere; write what to look for".to_owned()),
+        Ok(_) => None,
+        Err(wrong) => Some(format!("`{text}` is no regular expression: {wrong}")),
+    };
+    /// A class of statuses: `2xx`.
+    StatusClass, "status-class", r"^[1-5]xx$", "2xx", |text| {
+        let fits = text.strip_suffix("xx").is_some_and(|class| matches!(class, "1" | "2" | "3" | "4" | "5"));
+        (!fits).then(|| format!("`{text}` is no class of statuses; write one as in 2xx, or a status as in 200"))
+    };
     /// An environment variable: `INVENTORY_URL`.
     VariableName, "variable-name", "^[A-Za-z_][A-Za-z0-9_]*$", "INVENTORY_URL", |text| {
         (!is_name(text)).then(|| format!(
@@ -215,12 +237,56 @@ formed_text! {
              db.internal"
         ))
     };
+    /// A file with rows: `orders.csv`.
+    DataFile, "data-file", r"\.(csv|json)$", "orders.csv", |text| {
+        let ending = std::path::Path::new(text).extension();
+        let known = ending.is_some_and(|ending| ending == "csv" || ending == "json");
+        (!known || text.contains('\0')).then(|| format!(
+            "`{text}` is no file with data; it ends in .csv or .json, as in orders.csv"
+        ))
+    };
     /// A file of certificates (PEM): `certs/ca.pem`.
     CertificateFile, "certificate-file", r"^[^\x00]+$", "certs/ca.pem", |text| {
         (text.is_empty() || text.contains('\0')).then(|| {
             "this names no file; write the one with the certificates, as in certs/ca.pem".to_owned()
         })
     };
+}
+
+/// What is wrong with a path in which `{{…}}` may stand; what that holds is checked elsewhere.
+fn path_complaint(text: &str) -> Option<String> {
+    let mut own = String::new();
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once("{{") {
+        own.push_str(before);
+        // One that is left open is told by whoever reads what it holds.
+        rest = inside.split_once("}}").map_or("", |(_, after)| after);
+    }
+    own.push_str(rest);
+    if text.starts_with("{{") {
+        own.insert(0, '/');
+    }
+    let wrong = complaint("http-path", &own)?;
+    let (_, help) = wrong.split_once("; ").unwrap_or_default();
+    Some(if own.starts_with('/') {
+        format!("`{text}` cannot be sent as a path; {help}")
+    } else {
+        format!("`{text}` is not a path; {help}")
+    })
+}
+
+/// What is wrong with a JSON pointer.
+pub(in crate::suite) fn pointer_complaint(text: &str) -> Option<String> {
+    if !text.is_empty() && !text.starts_with('/') {
+        let meant = text.replace('.', "/");
+        return Some(format!(
+            "`{text}` is not a JSON pointer; did you mean `/{meant}`?"
+        ));
+    }
+    let escaped = |part: &str| part.starts_with(['0', '1']);
+    (!text.split('~').skip(1).all(escaped)).then(|| {
+        format!("`{text}` is not a JSON pointer; write `~0` for `~`, and `~1` for `/` in a key")
+    })
 }
 
 /// Whether a host can have this name.

@@ -1,10 +1,12 @@
 //! Writes the head of a request.
 
+use std::io;
+
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, Method};
 
 use super::super::path;
-use super::super::{Request, Target, Trace};
+use super::super::{Request, Target};
 
 /// Puts the head of a request behind what is in the buffer.
 pub(super) fn write(to: &mut Vec<u8>, target: &Target, request: &Request<'_>) {
@@ -20,13 +22,18 @@ pub(super) fn write(to: &mut Vec<u8>, target: &Target, request: &Request<'_>) {
     if own.host {
         line(to, "host", target.host.as_bytes());
     }
-    if own.parent || own.id {
-        trace(to, request.trace, &own);
+    if own.parent {
+        line(to, "traceparent", &request.trace.parent_text());
+    }
+    if own.id {
+        line(to, "x-request-id", &request.trace.id_text());
     }
     if own.length {
-        to.extend_from_slice(b"content-length: ");
-        decimal(to, request.body.len());
-        to.extend_from_slice(b"\r\n");
+        // Memory takes all of it.
+        let _ = io::Write::write_fmt(
+            to,
+            format_args!("content-length: {}\r\n", request.body.len()),
+        );
     }
     if own.close {
         line(to, "connection", b"close");
@@ -82,55 +89,12 @@ impl Own {
     }
 }
 
-/// The headers of a trace, as [`Trace::parent`] and [`Trace::id`] say them.
-fn trace(to: &mut Vec<u8>, trace: Trace, own: &Own) {
-    let (base, call) = (hex(trace.base), hex(trace.call));
-    if own.parent {
-        to.extend_from_slice(b"traceparent: 00-");
-        to.extend_from_slice(&base);
-        to.extend_from_slice(&call);
-        to.push(b'-');
-        to.extend_from_slice(&call);
-        to.extend_from_slice(b"-01\r\n");
-    }
-    if own.id {
-        to.extend_from_slice(b"x-request-id: ");
-        to.extend_from_slice(&base);
-        to.extend_from_slice(&call);
-        to.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Sixteen hexadecimal digits.
-fn hex(value: u64) -> [u8; 16] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 16];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(value.to_be_bytes()) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    text
-}
-
-fn decimal(to: &mut Vec<u8>, mut value: usize) {
-    let mut text = [0; 20];
-    let mut at = text.len();
-    loop {
-        at -= 1;
-        text[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            return to.extend_from_slice(&text[at..]);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use http::HeaderValue;
 
-    use super::super::super::Address;
+    use super::super::super::{Address, Trace};
     use super::*;
 
     const TRACE: Trace = Trace {

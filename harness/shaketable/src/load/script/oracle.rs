@@ -1,0 +1,407 @@
+//! What an answer is worth: goodput counts valid answers, and not statuses.
+
+use http::HeaderName;
+use serde_json::Value;
+
+use super::answer::{Seen, clip};
+use super::pattern::Pattern;
+use super::template::{Scene, Template};
+use crate::load::client::Wanted;
+use crate::record::Worth;
+
+/// What is said of the answers of one kind of call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Oracle {
+    /// What makes one valid.
+    pub valid: Option<Matcher>,
+    /// The marker of one that offers less, and says so. It comes first.
+    pub degraded: Option<Matcher>,
+}
+
+/// Conditions on an answer, all of which must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matcher {
+    /// The statuses of which it has one; from 200 to 399 where none is named. A command has none.
+    pub status: Vec<StatusRange>,
+    /// JSON pointers into its body, and the values of which each points at one.
+    pub json: Vec<(String, Vec<Expected>)>,
+    /// Headers, and the values of which each has one; any, where none is named.
+    pub header: Vec<(HeaderName, Vec<String>)>,
+    /// What its body contains.
+    pub contains: Option<String>,
+    /// What occurs in its body.
+    pub regex: Option<Pattern>,
+}
+
+/// Statuses from one to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusRange(
+    /// The first.
+    pub u16,
+    /// The last.
+    pub u16,
+);
+
+/// A value that is expected.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expected {
+    /// This one; null is also what is not there.
+    Fixed(Value),
+    /// What a template of JSON gives for the call.
+    Filled(Template),
+}
+
+impl Oracle {
+    /// What it needs of an answer.
+    pub(super) fn wanted(&self) -> Wanted {
+        let matchers = self.valid.iter().chain(&self.degraded);
+        matchers.map(Matcher::wanted).fold(Wanted::default(), both)
+    }
+
+    /// What an answer is worth, and what is wrong with it; nothing where nobody has said what
+    /// makes one valid.
+    pub(super) fn judge(
+        &self,
+        seen: &Seen<'_>,
+        scene: &Scene<'_>,
+    ) -> (Option<Worth>, Option<String>) {
+        if let Some(degraded) = &self.degraded
+            && degraded.mismatch(seen, scene).is_none()
+        {
+            return (Some(Worth::Degraded), None);
+        }
+        match &self.valid {
+            None => (None, None),
+            Some(valid) => match valid.mismatch(seen, scene) {
+                None => (Some(Worth::Full), None),
+                Some(why) => (Some(Worth::Wrong), Some(why)),
+            },
+        }
+    }
+}
+
+/// What either needs.
+pub(super) fn both(one: Wanted, other: Wanted) -> Wanted {
+    Wanted {
+        headers: one.headers || other.headers,
+        body: one.body || other.body,
+    }
+}
+
+impl Matcher {
+    /// What it needs of an answer.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            headers: !self.header.is_empty(),
+            body: !self.json.is_empty() || self.contains.is_some() || self.regex.is_some(),
+        }
+    }
+
+    /// The first condition that does not hold, for a person.
+    pub(super) fn mismatch(&self, seen: &Seen<'_>, scene: &Scene<'_>) -> Option<String> {
+        self.wrong_status(seen)
+            .or_else(|| self.wrong_json(seen, scene))
+            .or_else(|| self.wrong_header(seen))
+            .or_else(|| self.wrong_text(seen))
+    }
+
+    fn wrong_status(&self, seen: &Seen<'_>) -> Option<String> {
+        const GOOD: [StatusRange; 1] = [StatusRange(200, 399)];
+        let status = seen.status?;
+        let wanted = match self.status.as_slice() {
+            [] => &GOOD,
+            named => named,
+        };
+        let fits = |range: &StatusRange| (range.0..=range.1).contains(&status);
+        (!wanted.iter().any(fits)).then(|| format!("the status is {status}"))
+    }
+
+    fn wrong_json(&self, seen: &Seen<'_>, scene: &Scene<'_>) -> Option<String> {
+        self.json.iter().find_map(|(pointer, wanted)| {
+            let found = seen.at(pointer);
+            if wanted.iter().any(|wanted| wanted.fits(found, scene)) {
+                return None;
+            }
+            let wanted: Vec<String> = wanted.iter().map(|wanted| wanted.text(scene)).collect();
+            let wanted = clip(&wanted.join(" or "));
+            Some(match found {
+                Some(found) => format!("{pointer} is {}, not {wanted}", clip(&found.to_string())),
+                None => format!("{pointer} is not there, and not {wanted}{}", seen.nature()),
+            })
+        })
+    }
+
+    fn wrong_header(&self, seen: &Seen<'_>) -> Option<String> {
+        self.header.iter().find_map(|(name, wanted)| {
+            let mut values = seen.header(name);
+            let fits =
+                |value: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == value);
+            let Some(first) = values.next() else {
+                return Some(format!("the header {name} is not there"));
+            };
+            if fits(&first) || values.any(|value| fits(&value)) {
+                return None;
+            }
+            let wanted = clip(&wanted.join(" or "));
+            Some(format!(
+                "the header {name} is {}, not {wanted}",
+                clip(&first)
+            ))
+        })
+    }
+
+    fn wrong_text(&self, seen: &Seen<'_>) -> Option<String> {
+        let text = seen.text();
+        if let Some(wanted) = &self.contains
+            && !text.contains(wanted)
+        {
+            return Some(format!(
+                "{} is not in the body: {}",
+                clip(wanted),
+                clip(&text)
+            ));
+        }
+        match &self.regex {
+            Some(regex) if !regex.occurs_in(&text) => Some(format!(
+                "{} does not occur in the body: {}",
+                regex.as_str(),
+                clip(&text)
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl Expected {
+    fn fits(&self, found: Option<&Value>, scene: &Scene<'_>) -> bool {
+        match self {
+            Self::Fixed(wanted) => same(wanted, found.unwrap_or(&Value::Null)),
+            Self::Filled(template) => {
+                let wanted = template.fill(scene).ok();
+                let wanted = wanted.and_then(|text| serde_json::from_str(&text).ok());
+                wanted.is_some_and(|wanted| same(&wanted, found.unwrap_or(&Value::Null)))
+            }
+        }
+    }
+
+    fn text(&self, scene: &Scene<'_>) -> String {
+        match self {
+            Self::Fixed(value) => value.to_string(),
+            Self::Filled(template) => template.fill(scene).unwrap_or_else(|missing| missing.0),
+        }
+    }
+}
+
+/// Whether two values are the same; `1` and `1.0` are.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let has = |(key, value)| b.get(key).is_some_and(|other| same(value, other));
+            a.len() == b.len() && a.iter().all(has)
+        }
+        _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::load::client::Answer;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let mut answer = Answer {
+            status,
+            body: body.to_owned().into(),
+            ..Answer::default()
+        };
+        for value in ["inventory", "pricing"] {
+            let value = http::HeaderValue::from_static(value);
+            answer.headers.append("x-degraded", value);
+        }
+        answer
+    }
+
+    fn fixed(values: &[Value]) -> Vec<Expected> {
+        values.iter().cloned().map(Expected::Fixed).collect()
+    }
+
+    #[track_caller]
+    fn check(matcher: &Matcher, status: u16, body: &str, wrong: Option<&str>) {
+        let answer = answer(status, body);
+        let scene = Scene::new(1, 2, 0, None);
+        let said = matcher.mismatch(&Seen::new(&answer, Some(status)), &scene);
+        assert_eq!(said.as_deref(), wrong);
+    }
+
+    #[test]
+    fn a_status_is_one_of_those_that_are_named_or_not_an_error() {
+        let named = Matcher {
+            status: vec![StatusRange(404, 404), StatusRange(200, 299)],
+            ..Matcher::default()
+        };
+        for (status, wrong) in [
+            (200, None),
+            (299, None),
+            (404, None),
+            (302, Some("the status is 302")),
+        ] {
+            check(&named, status, "", wrong);
+        }
+        check(&Matcher::default(), 302, "", None);
+        check(&Matcher::default(), 500, "", Some("the status is 500"));
+        let answer = answer(0, "");
+        let command = Seen::new(&answer, None);
+        assert_eq!(named.mismatch(&command, &Scene::new(1, 2, 0, None)), None);
+    }
+
+    #[test]
+    fn values_in_json_are_compared_with_their_types() {
+        let state = |values: &[Value]| Matcher {
+            json: vec![("/state".to_owned(), fixed(values))],
+            ..Matcher::default()
+        };
+        let wanted = state(&[json!("confirmed"), json!("rejected")]);
+        check(&wanted, 200, r#"{"state":"rejected"}"#, None);
+        let why = r#"/state is "pending", not "confirmed" or "rejected""#;
+        check(&wanted, 200, r#"{"state":"pending"}"#, Some(why));
+        let why = r#"/state is not there, and not "confirmed" or "rejected"; the body is not JSON"#;
+        check(&wanted, 200, "oops", Some(why));
+        check(&state(&[json!(1)]), 200, r#"{"state":1.0}"#, None);
+        check(
+            &state(&[json!([1, { "a": 2.0 }])]),
+            200,
+            r#"{"state":[1.0,{"a":2}]}"#,
+            None,
+        );
+        check(
+            &state(&[json!("1")]),
+            200,
+            r#"{"state":1}"#,
+            Some(r#"/state is 1, not "1""#),
+        );
+        check(&state(&[json!(null)]), 200, "{}", None);
+        check(
+            &state(&[json!(null)]),
+            200,
+            r#"{"state":0}"#,
+            Some("/state is 0, not null"),
+        );
+    }
+
+    #[test]
+    fn a_header_has_one_of_the_values_or_is_there() {
+        let header = |name: &'static str, values: &[&str]| Matcher {
+            header: vec![(
+                HeaderName::from_static(name),
+                values.iter().map(|&value| value.to_owned()).collect(),
+            )],
+            ..Matcher::default()
+        };
+        check(&header("x-degraded", &[]), 200, "", None);
+        check(&header("x-degraded", &["pricing"]), 200, "", None);
+        let why = "the header x-degraded is inventory, not payment or none";
+        check(
+            &header("x-degraded", &["payment", "none"]),
+            200,
+            "",
+            Some(why),
+        );
+        check(
+            &header("x-other", &[]),
+            200,
+            "",
+            Some("the header x-other is not there"),
+        );
+    }
+
+    #[test]
+    fn a_body_contains_a_text_or_an_expression() {
+        let contains = Matcher {
+            contains: Some("ok".to_owned()),
+            ..Matcher::default()
+        };
+        check(&contains, 200, "it is ok", None);
+        check(
+            &contains,
+            200,
+            "it is\nnot",
+            Some("ok is not in the body: it is not"),
+        );
+        let regex = Matcher {
+            regex: Some(Pattern::new(r"^o\d$").unwrap()),
+            ..Matcher::default()
+        };
+        check(&regex, 200, "o7", None);
+        check(
+            &regex,
+            200,
+            "o77",
+            Some(r"^o\d$ does not occur in the body: o77"),
+        );
+    }
+
+    #[test]
+    fn an_answer_is_degraded_full_or_wrong() {
+        let state = |value: Value| Matcher {
+            json: vec![("/state".to_owned(), fixed(&[value]))],
+            ..Matcher::default()
+        };
+        let oracle = Oracle {
+            valid: Some(state(json!("done"))),
+            degraded: Some(state(json!("pending"))),
+        };
+        let judge = |oracle: &Oracle, status, body| {
+            let answer = answer(status, body);
+            oracle.judge(
+                &Seen::new(&answer, Some(status)),
+                &Scene::new(1, 2, 0, None),
+            )
+        };
+        assert_eq!(
+            judge(&oracle, 200, r#"{"state":"done"}"#),
+            (Some(Worth::Full), None)
+        );
+        assert_eq!(
+            judge(&oracle, 202, r#"{"state":"pending"}"#),
+            (Some(Worth::Degraded), None)
+        );
+        let (worth, why) = judge(&oracle, 200, "{}");
+        assert_eq!((worth, why.is_some()), (Some(Worth::Wrong), true));
+        let (worth, why) = judge(&oracle, 503, r#"{"state":"pending"}"#);
+        assert_eq!(worth, Some(Worth::Wrong), "{why:?}");
+        assert_eq!(judge(&Oracle::default(), 500, ""), (None, None));
+        let marker = Oracle {
+            valid: None,
+            ..oracle
+        };
+        assert_eq!(
+            judge(&marker, 200, "{}"),
+            (None, None),
+            "the status alone tells"
+        );
+    }
+
+    #[test]
+    fn an_expected_value_can_be_what_the_call_sent() {
+        use crate::load::script::template::{Data, Known};
+        let known = Known {
+            data: Data::Absent,
+            captured: &[],
+            later: &[],
+            place: 0,
+        };
+        let template = Template::of_json(&json!("{{call}}"), &known, &mut Vec::new());
+        let matcher = Matcher {
+            json: vec![("/n".to_owned(), vec![Expected::Filled(template)])],
+            ..Matcher::default()
+        };
+        check(&matcher, 200, r#"{"n":1}"#, None);
+        check(&matcher, 200, r#"{"n":2}"#, Some("/n is 2, not 1"));
+    }
+}
