@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::pace::Pace;
 use super::recorder::Recorder;
-use super::script::{Arrived, Ground, Script};
+use super::script::{Arrived, Due, Ground, Script};
 use super::spec::Spec;
 use super::stream::Running;
 use crate::check::view::nanos;
@@ -246,7 +246,7 @@ pub(super) async fn alone(
     quiet: &Quiet,
 ) {
     let arrived = Arrived {
-        intended: ground.clock.now(),
+        due: Due::InTurn,
         serial: true,
         seed,
         index,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Quiet, alone};
 use super::mix::Mix;
 use super::pace::Pace;
-use super::script::{Arrived, Done, Ground, Script};
+use super::script::{Arrived, Done, Due, Ground, Script};
 use super::spec::{Arrival, Stream};
 use crate::check::view::nanos;
 use crate::record::{Call, Nanos, Phase};
@@ -134,7 +134,7 @@ impl Running {
                     let (script, ground) = (Arc::clone(script), Rc::clone(ground));
                     under_way.spawn_local(async move {
                         let arrived = Arrived {
-                            intended,
+                            due: Due::At(intended),
                             serial: false,
                             seed,
                             index,
@@ -159,9 +159,9 @@ impl Running {
         until: Nanos,
         stop: &CancellationToken,
     ) {
-        while let Some((script, index, intended)) = self.next(ground, until, stop) {
+        while let Some((script, index, now)) = self.next(ground, until, stop) {
             let arrived = Arrived {
-                intended,
+                due: Due::Now(now),
                 serial: false,
                 seed: self.seed,
                 index,

@@ -33,6 +33,11 @@ impl Times {
         record(&mut self.service, service);
     }
 
+    /// Adds what one call took from when it was due, and nothing else.
+    pub(in crate::load) fn record_latency(&mut self, latency: Nanos) {
+        record(&mut self.latency, latency);
+    }
+
     /// Adds the calls of another one, each as it is there: nothing is lost or rounded again.
     pub fn merge(&mut self, other: &Self) {
         merge(&mut self.latency, &other.latency);

@@ -117,13 +117,39 @@ pub(super) struct Ground {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
     /// When its first call should be sent.
-    pub(super) intended: Nanos,
+    pub(super) due: Due,
     /// Whether it is made alone.
     pub(super) serial: bool,
     /// What is random about it depends on: the seed of its stream.
     pub(super) seed: u64,
     /// Which arrival of its stream it is, from 0.
     pub(super) index: u64,
+}
+
+/// When a call should be sent. Reading the clock is a good part of what a call costs, so it is
+/// read once where that is enough.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    /// At this moment, whenever it is.
+    At(Nanos),
+    /// Now, and this is the moment.
+    Now(Nanos),
+    /// When it is its turn.
+    InTurn,
+}
+
+impl Due {
+    /// When it should be sent, and when that is.
+    fn moments(self, clock: Clock) -> (Nanos, Nanos) {
+        match self {
+            Self::At(intended) => (intended, clock.now()),
+            Self::Now(now) => (now, now),
+            Self::InTurn => {
+                let now = clock.now();
+                (now, now)
+            }
+        }
+    }
 }
 
 /// How an arrival's work ended.

@@ -10,9 +10,9 @@ use super::answer::Seen;
 use super::oracle::both;
 use super::poll::{Asking, Poll};
 use super::template::Scene;
-use super::{Arrived, Done, Ground, Script, Step};
+use super::{Arrived, Done, Due, Ground, Script, Step};
 use crate::load::client::{Answer, Failure, Queued, Trace, Wanted};
-use crate::record::{Call, Nanos, Outcome, Worth};
+use crate::record::{Call, Outcome, Worth};
 
 /// How a call ended, for the steps after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +39,14 @@ struct Came {
 impl Script {
     /// Does it, call by call.
     pub(in crate::load) async fn run(&self, ground: &Rc<Ground>, arrived: Arrived) -> Done {
-        let mut intended = arrived.intended;
+        let mut due = arrived.due;
         let data = self.data.as_deref();
         let mut scene = Scene::new(arrived.seed, ground.trace_base, arrived.index, data);
         let mut done = Done::Met;
         for (number, step) in (0..).zip(&self.steps) {
             if !step.pause.is_zero() {
                 tokio::time::sleep(step.pause).await;
-                intended = ground.clock.now();
+                due = Due::InTurn;
             }
             scene.step = number;
             // What a step before went on without.
@@ -56,9 +56,9 @@ impl Script {
             let mut ended = Ended::Good;
             for _ in 0..=step.repeat {
                 ended = step
-                    .call(ground, intended, arrived.serial, &ready, &mut scene)
+                    .call(ground, due, arrived.serial, &ready, &mut scene)
                     .await;
-                intended = ground.clock.now();
+                due = Due::InTurn;
             }
             done = match ended {
                 Ended::Unmet => Done::Unmet,
@@ -79,12 +79,12 @@ impl Step {
     async fn call(
         &self,
         ground: &Ground,
-        intended: Nanos,
+        due: Due,
         serial: bool,
         ready: &Ready<'_>,
         scene: &mut Scene<'_>,
     ) -> Ended {
-        let sent = ground.clock.now();
+        let (intended, sent) = due.moments(ground.clock);
         let call = Call::begun(self.class, serial, intended, sent);
         let Some(mut open) = Open::begin(ground, call) else {
             return Ended::Unmet;

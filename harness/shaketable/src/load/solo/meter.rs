@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hdrhistogram::Histogram;
 use shaketable_faults::observe::Clock;
 
 use super::super::histograms::{Log, Times, Windows};
@@ -33,12 +32,16 @@ struct Kept {
     ended: u64,
     missed: u64,
     in_flight_max: u64,
+    /// What calls took that were sent when they were due: latency and service time are the same.
+    prompt: Times,
+    /// What the others took.
     times: Times,
-    /// How late calls were taken up.
+    /// How late those were taken up.
     lateness: Times,
     queued: u64,
     longest_queue: Nanos,
-    statuses: BTreeMap<u16, u64>,
+    /// How often each status came, at its place; few in a run, and most calls have the same.
+    statuses: Vec<u64>,
     good: u64,
     wrong: u64,
     errors: BTreeMap<Outcome, (u64, String)>,
@@ -74,6 +77,11 @@ impl Meter {
     /// What has been measured up to now.
     pub fn seen(&self) -> Seen {
         let kept = self.lock();
+        let (mut times, mut lateness) = (kept.times.clone(), kept.lateness.latency.clone());
+        // All of them are of one kind, and grow as they need to.
+        let _ = times.latency.add(&kept.prompt.latency);
+        let _ = times.service.add(&kept.prompt.latency);
+        let _ = lateness.record_n(0, kept.prompt.latency.len());
         Seen {
             scheduled: kept.begun + kept.missed,
             sent: kept.begun,
@@ -82,28 +90,13 @@ impl Meter {
             in_flight_max: kept.in_flight_max,
             good: kept.good,
             wrong: kept.wrong,
-            times: kept.times.clone(),
-            lateness: kept.lateness.latency.clone(),
+            times,
+            lateness,
             queued: kept.queued,
             longest_queue: kept.longest_queue,
-            statuses: kept.statuses.clone(),
+            statuses: kept.statuses(),
             errors: kept.errors.clone(),
         }
-    }
-
-    /// How many calls have ended and how many are under way, without a copy of all the figures.
-    pub fn progress(&self) -> (u64, u64) {
-        let kept = self.lock();
-        (kept.ended, kept.begun - kept.ended)
-    }
-
-    /// What the calls since the last time took, for whoever watches.
-    pub fn lately(&self, before: &Histogram<u64>) -> (Histogram<u64>, Histogram<u64>) {
-        let all = self.lock().times.latency.clone();
-        let mut lately = all.clone();
-        // What was there before is still there.
-        let _ = lately.subtract(before);
-        (all, lately)
     }
 
     /// Writes what is left of the log.
@@ -144,7 +137,7 @@ impl Recorder for Meter {
         kept.ended += 1;
         kept.record(call, now);
         if let Some(status) = call.status {
-            *kept.statuses.entry(status).or_default() += 1;
+            kept.answered(status);
         }
         kept.good += u64::from(call.is_good());
         kept.wrong += u64::from(call.worth == Some(Worth::Wrong));
@@ -163,12 +156,29 @@ impl Recorder for Meter {
 }
 
 impl Kept {
+    fn answered(&mut self, status: u16) {
+        let place = usize::from(status);
+        if place >= self.statuses.len() {
+            self.statuses.resize(place + 1, 0);
+        }
+        self.statuses[place] += 1;
+    }
+
+    fn statuses(&self) -> BTreeMap<u16, u64> {
+        let seen = (0..).zip(&self.statuses);
+        seen.filter(|(_, count)| **count > 0)
+            .map(|(status, count)| (status, *count))
+            .collect()
+    }
+
     fn record(&mut self, call: &Call, now: Nanos) {
         let (latency, service) = (call.latency(now), call.service_time(now));
-        self.times.record(latency, service);
-        let late = call.sent.saturating_sub(call.intended);
-        if self.lateness.latency.record(late).is_err() {
-            self.lateness.latency.saturating_record(late);
+        if latency == service {
+            self.prompt.record_latency(latency);
+        } else {
+            self.times.record(latency, service);
+            let late = call.sent.saturating_sub(call.intended);
+            self.lateness.record_latency(late);
         }
         if call.queued > 0 {
             self.queued += 1;
