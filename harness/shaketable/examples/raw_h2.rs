@@ -1,5 +1,6 @@
 //! The same closed load as `load_closed` makes over HTTP/2, with nothing but hyper: what the engine
-//! is held against. `cargo run --release --example raw_h2 -- 127.0.0.1:8080 USERS SECONDS`.
+//! is held against. Its requests say the same, the ids of the calls included.
+//! `cargo run --release --example raw_h2 -- 127.0.0.1:8080 USERS SECONDS`.
 
 #![expect(clippy::print_stdout, reason = "an example that is looked at")]
 
@@ -12,6 +13,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use shaketable::load::client::Trace;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,17 +32,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (sender, connection) = made?;
         tokio::spawn(connection);
         let mut all = tokio::task::JoinSet::new();
-        for _ in 0..users {
+        for base in (1..).take(users) {
             let (mut sender, uri) = (sender.clone(), format!("http://{address}/"));
             all.spawn(async move {
                 let mut calls = 0;
                 while Instant::now() < until {
+                    let trace = Trace { base, call: calls };
                     let request = hyper::Request::get(&*uri)
-                        .header(
-                            "traceparent",
-                            "00-00000000000000010000000000000001-0000000000000001-01",
-                        )
-                        .header("x-request-id", "00000000000000010000000000000001")
+                        .header("traceparent", trace.parent())
+                        .header("x-request-id", trace.id())
                         .body(Full::<Bytes>::default());
                     let Ok(request) = request else { break };
                     let Ok(response) = sender.send_request(request).await else {

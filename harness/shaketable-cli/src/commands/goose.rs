@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use goose::GooseAttack;
+use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -84,7 +85,11 @@ async fn attack(users: Users) -> Result<(), Box<dyn Error>> {
     configuration.quiet = 1;
     // Ours comes first, and is exact.
     configuration.timeout = Some((users.timeout.as_secs() + 2).to_string());
-    let attack = GooseAttack::initialize_with_config(configuration)?.register_scenario(scenario);
+    // One client for all: each of their own would read the system's certificates first.
+    let client = GooseClientBuilder::new().without_cookies();
+    let attack = GooseAttack::initialize_with_config(configuration)?
+        .set_client_builder_without_cookies(client)?
+        .register_scenario(scenario);
     tokio::select! {
         done = attack.execute() => {
             done?;

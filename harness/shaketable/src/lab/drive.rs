@@ -51,12 +51,14 @@ impl Drive<'_> {
         self.engine.survey().await;
     }
 
-    /// The load begins: after the survey, with the warm-up.
-    pub(super) async fn begin(&self, at: Nanos) {
+    /// Goose begins, after the survey and before the rest: its users take their time to start.
+    pub(super) async fn begin(&self) {
         if let Some(goose) = &self.goose {
             goose.begin(&self.calls, &self.classes).await;
         }
-        self.engine.phase(Phase::WarmUp, at);
+        if let Some(goose) = self.at_work() {
+            goose.begun().await;
+        }
     }
 
     /// A phase begins at a moment.

@@ -122,18 +122,24 @@ impl<'a> Phases<'a> {
     async fn warm_up(&mut self, length: Duration) -> Result<(), Stop> {
         self.begin(Phase::WarmUp, length);
         tokio::select! {
-            () = self.survey() => {}
+            () = self.before_the_load() => {}
             () = self.cancel.cancelled() => { self.mark_end(); return Err(Stop::Interrupted) }
             () = self.died.notified() => { self.mark_end(); return Err(Stop::Died) }
         }
         let began = self.witnesses.clock.now();
-        self.witnesses.load.begin(began).await;
+        self.witnesses.load.phase(Phase::WarmUp, began);
         self.wait(Phase::WarmUp, length).await?;
         while !self.has_settled() && self.witnesses.clock.now() - began < nanos(length * TIMES_MAX)
         {
             self.wait(Phase::WarmUp, WINDOW).await?;
         }
         Ok(())
+    }
+
+    /// What comes before the load.
+    async fn before_the_load(&self) {
+        self.survey().await;
+        self.witnesses.load.begin().await;
     }
 
     /// Finds out which kind of call needs which edge: each a few times, one at a time.

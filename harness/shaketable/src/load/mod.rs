@@ -10,7 +10,7 @@
 //! - `client`: one exchange with a target, and the connections that are kept;
 //! - `recorder`: who is told of calls as they go;
 //! - `goose`: users who wait for each answer, in a process of goose's own;
-//! - `histograms`: what calls took, per class, phase and window of time, and the log of that.
+//! - `histograms`: what calls took, per class, phase and window of time, and the log of that;
 //! - `solo`: the engine alone, as a benchmark of its own.
 
 pub mod arrival;

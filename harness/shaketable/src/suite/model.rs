@@ -1,7 +1,8 @@
 //! The suite as the rest of the house sees it: complete, checked, every default filled in.
 //!
-//! How it is written down is another matter, and stands in `written.rs`.
+//! How it is written down is another matter, and stands in `written`.
 
+mod load;
 mod request;
 
 use std::fmt::{self, Write as _};
@@ -25,9 +26,8 @@ use crate::between::form::Form;
 use crate::between::names::{self, Called, Meaning};
 use crate::between::template::Template;
 use crate::check::{self, Check};
-use crate::load::{Arrival, Pacing};
 use crate::names::EdgeName;
-use crate::record::Phase;
+pub use load::*;
 pub use request::*;
 
 /// A whole suite.
@@ -292,136 +292,6 @@ pub struct Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
-
-/// What is asked of the system.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Load {
-    /// How exactly calls are sent when they are due.
-    pub pacing: Pacing,
-    /// Side by side; none where the targets drive themselves, or goose alone does.
-    pub streams: Vec<Stream>,
-    /// What goose does beside them.
-    pub goose: Option<Goose>,
-}
-
-impl Load {
-    /// Every kind of call by its name: its place here is the class of its calls. Streams may have
-    /// the same kinds.
-    pub fn kinds(&self) -> IndexMap<&str, &Request> {
-        let mut kinds = IndexMap::new();
-        let goose = match &self.goose {
-            Some(Goose::Users { requests, .. }) => requests.as_slice(),
-            Some(Goose::Journeys { .. }) | None => &[],
-        };
-        let streams = self.streams.iter().flat_map(|stream| &stream.requests);
-        for request in streams.chain(goose).flat_map(|journey| &journey.steps) {
-            kinds.entry(request.name.as_str()).or_insert(request);
-        }
-        kinds
-    }
-}
-
-/// What goose does, in a process of its own.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Goose {
-    /// It makes the suite's requests.
-    Users {
-        /// How many users there are.
-        users: usize,
-        /// How long each waits between its requests.
-        think: Duration,
-        /// After how long a request is given up.
-        timeout: Duration,
-        /// What they ask; never empty.
-        requests: Vec<Journey>,
-    },
-    /// It runs journeys that somebody wrote for it.
-    Journeys {
-        /// The program and its arguments.
-        argv: Vec<String>,
-        /// The directory of the file that names it.
-        cwd: PathBuf,
-        /// The service that they lead through.
-        to: String,
-        /// How many users there are; what the program says when it is left out.
-        users: Option<usize>,
-    },
-}
-
-impl fmt::Display for Goose {
-    /// `goose, 10 users who think 100ms`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |users: usize| if users == 1 { "user" } else { "users" };
-        match self {
-            Self::Users { users, think, .. } => {
-                write!(f, "goose, {users} {}", count(*users))?;
-                if !think.is_zero() {
-                    write!(f, " who think {}", HumanDuration(*think))?;
-                }
-                Ok(())
-            }
-            Self::Journeys {
-                argv, to, users, ..
-            } => {
-                let program = argv.first().map_or("", String::as_str);
-                write!(f, "goose, journeys of `{program}` through {to}")?;
-                if let Some(users) = users {
-                    write!(f, " by {users} {}", count(*users))?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Calls that arrive in one way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stream {
-    /// Its name; empty where it is the only one and has none.
-    pub name: String,
-    /// The phase with which calls begin to arrive.
-    pub starts: Phase,
-    /// How long after the beginning of that phase.
-    pub after: Duration,
-    /// For how long they arrive; to the end when left out.
-    pub lasts: Option<Duration>,
-    /// How many arrive at most.
-    pub calls: Option<u64>,
-    /// How they arrive.
-    pub arrival: Arrival,
-    /// How many may be under way at once.
-    pub in_flight: usize,
-    /// How many connections to each service there may be.
-    pub connections: Option<usize>,
-    /// After how long the load itself gives a call up.
-    pub timeout: Duration,
-    /// What arrives, by weight; never empty.
-    pub requests: Vec<Journey>,
-}
-
-impl Stream {
-    /// One line for a person: when calls arrive, and how often.
-    pub fn describe(&self) -> String {
-        let mut text = String::new();
-        if !self.name.is_empty() {
-            let _ = write!(text, "{}: ", self.name);
-        }
-        let _ = write!(text, "{}", self.arrival);
-        if let Some(calls) = self.calls {
-            let _ = write!(text, ", {calls} calls at most");
-        }
-        if self.starts != Phase::WarmUp || !self.after.is_zero() {
-            let _ = write!(text, ", from the {}", self.starts.name());
-        }
-        if !self.after.is_zero() {
-            let _ = write!(text, " and {}", HumanDuration(self.after));
-        }
-        if let Some(lasts) = self.lasts {
-            let _ = write!(text, ", for {}", HumanDuration(lasts));
-        }
-        text
     }
 }
 

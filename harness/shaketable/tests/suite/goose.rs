@@ -127,3 +127,17 @@ fn users_without_requests_have_nothing_to_do() {
     };
     assert!(errors.contains(expected), "{errors}");
 }
+
+#[cfg(feature = "goose")]
+#[test]
+fn users_make_plain_requests_only() {
+    let load =
+        "{ goose: { users: 3 }, request: { to: shop, get: '/{{uuid}}', name: GET somewhere } }";
+    complains(
+        load,
+        &[
+            "goose's users cannot make `GET somewhere`",
+            "our own `users`",
+        ],
+    );
+}

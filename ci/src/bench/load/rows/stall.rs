@@ -10,7 +10,7 @@ use crate::bench::load::generators::{Generator, K6, OHA, WRK};
 use crate::bench::load::run::run;
 use crate::bench::load::server::{Manner, Server};
 use crate::bench::load::task::Task;
-use crate::bench::ratio::Bound;
+use crate::bench::ratio::{Bound, percentile};
 use crate::bench::row::{About, Metric, OURS, Target};
 
 const PER_SECOND: u32 = 1000;
@@ -36,13 +36,15 @@ pub(super) const ABOUT: About = About {
     name: "stall",
     title: "open loop at 1,000/s to a target that stalls once, for a tenth of the run; what the \
             generator tells in proportion to the truth, which of 20 s is: 20,000 calls, p95 1,000, p99 \
-            1,800, max 2,000 ms (wrk: 64 connections, closed loop)",
+            1,800, max 2,000 ms (wrk: 64 connections, closed loop); p95 seen: by a watch at the target, \
+            from when each call was due to its answer, so with the time that it takes to catch up",
     ways: &[CAPPED, FREE],
     metrics: &[
         Metric::shown("calls", 3),
         Metric::shown("p95", 4),
         Metric::shown("p99", 4),
         Metric::shown("max", 4),
+        Metric::shown("p95 seen", 4),
     ],
     targets: &[
         true_within(0, 0.0),
@@ -77,6 +79,27 @@ impl Truth {
             max_ms: stall_ms,
         }
     }
+}
+
+/// What a watch at the target says: the calls are due one after the other from the first arrival on,
+/// and whichever is answered next is the one that has been due for longest.
+/// No number where they were not as many as were due.
+fn p95_seen_ms(arrivals: &[u64], mut answers: Vec<u64>, calls: f64) -> f64 {
+    let first = arrivals.iter().min();
+    let share = answers.len() as f64 / calls;
+    let Some(first) = first.filter(|_| (0.99..=1.01).contains(&share)) else {
+        return f64::NAN;
+    };
+    answers.sort_unstable();
+    let gap_ns = 1_000_000_000 / u64::from(PER_SECOND);
+    let due = (0..).map(|nth| first + nth * gap_ns);
+    let mut waited: Vec<f64> = answers
+        .iter()
+        .zip(due)
+        .map(|(answer, due)| answer.saturating_sub(due) as f64 / 1e6)
+        .collect();
+    waited.sort_by(f64::total_cmp);
+    percentile(&waited, 0.95)
 }
 
 struct Stalling {
@@ -123,7 +146,8 @@ impl Loaded for Stalling {
     ) -> Result<Vec<f64>, BenchError> {
         self.target.take();
         let told = run(bench, generator, task)?.told;
-        if !self.target.take().stalled {
+        let seen = self.target.take();
+        if !seen.stalled {
             let why = "the load ended before the target stalled";
             return Err(BenchError::Measure(why.to_owned()));
         }
@@ -133,6 +157,7 @@ impl Loaded for Stalling {
             told.p95_ms / truth.p95_ms,
             told.p99_ms / truth.p99_ms,
             told.max_ms / truth.max_ms,
+            p95_seen_ms(&seen.arrivals, seen.answers, truth.calls) / truth.p95_ms,
         ])
     }
 }
@@ -140,7 +165,6 @@ impl Loaded for Stalling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::ratio::percentile;
 
     #[test]
     fn the_truth_is_that_of_calls_that_wait_for_the_end_of_the_stall() {
@@ -160,5 +184,17 @@ mod tests {
         assert!(near(truth.p99_ms, percentile(&waited, 0.99)), "{truth:?}");
         assert!(near(truth.max_ms, percentile(&waited, 1.0)), "{truth:?}");
         assert!(near(truth.calls, waited.len() as f64));
+    }
+
+    #[test]
+    fn the_watch_at_the_target_counts_from_when_calls_were_due() {
+        const MS: u64 = 1_000_000;
+        // 100 calls; those of the last 20 ms are answered at once at the end, in any order.
+        let at = |nth: u64| 5 * MS + nth * MS;
+        let mut answers: Vec<u64> = (0..80).map(at).collect();
+        answers.extend((80..100).rev().map(|nth| at(100) + nth));
+        let arrivals = [7 * MS, 5 * MS];
+        assert!((p95_seen_ms(&arrivals, answers, 100.0) - 15.0).abs() < 0.1);
+        assert!(p95_seen_ms(&[], Vec::new(), 100.0).is_nan());
     }
 }

@@ -51,6 +51,8 @@ pub(crate) enum Manner {
 pub(crate) struct Seen {
     /// When each request came, in nanoseconds of the system's clock.
     pub(crate) arrivals: Vec<u64>,
+    /// When each answer was written that was not held back, by the same clock.
+    pub(crate) answers: Vec<u64>,
     /// The most requests that were unanswered at once.
     pub(crate) in_flight_max: usize,
     /// The first request was read then.
@@ -217,6 +219,7 @@ impl Answering {
             } else {
                 // So little is ever under way that a socket takes it at once.
                 let _ = stream.write_all(ANSWER);
+                seen.answers.push(request::now());
             }
         }
     }

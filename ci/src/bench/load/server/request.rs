@@ -96,9 +96,16 @@ fn stamp(message: &RecvMsg<'_, '_, SockaddrStorage>) -> u64 {
             _ => None,
         })
     });
-    let at = stamped.or_else(|| clock_gettime(ClockId::CLOCK_REALTIME).ok());
-    let at = at.map(|at| at.tv_sec() * 1_000_000_000 + at.tv_nsec());
-    at.and_then(|at| u64::try_from(at).ok()).unwrap_or_default()
+    stamped.map_or_else(now, nanos)
+}
+
+/// The present moment, in nanoseconds of the system's clock.
+pub(super) fn now() -> u64 {
+    clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, nanos)
+}
+
+fn nanos(at: TimeSpec) -> u64 {
+    u64::try_from(at.tv_sec() * 1_000_000_000 + at.tv_nsec()).unwrap_or_default()
 }
 
 #[cfg(test)]

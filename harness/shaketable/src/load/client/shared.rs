@@ -45,7 +45,7 @@ pub(super) struct Shared {
 /// One connection.
 #[derive(Debug)]
 struct Link {
-    sender: SendRequest<Full<Bytes>>,
+    sender: RefCell<SendRequest<Full<Bytes>>>,
     /// How many calls it carries.
     busy: Cell<usize>,
     /// How many the target lets it carry (`SETTINGS_MAX_CONCURRENT_STREAMS`).
@@ -98,8 +98,8 @@ impl Shared {
         let mut message = self.message(request)?;
         loop {
             let place = self.place(queued).await?;
-            let mut sender = place.link.sender.clone();
-            let response = match sender.try_send_request(message).await {
+            let sent = place.link.sender.borrow_mut().try_send_request(message);
+            let response = match sent.await {
                 Ok(response) => response,
                 // The target has ended the connection before anything was sent.
                 Err(mut refused) => match refused.take_message() {
@@ -159,7 +159,7 @@ impl Shared {
     /// The connection that carries the fewest calls, of those that have room.
     fn roomy(&self) -> Option<Rc<Link>> {
         let mut links = self.links.borrow_mut();
-        links.retain(|link| !link.sender.is_closed());
+        links.retain(|link| !link.sender.borrow().is_closed());
         let roomy = links
             .iter()
             .filter(|link| link.busy.get() < link.most.get());
@@ -212,7 +212,7 @@ impl Shared {
             freed.notify_one();
         });
         Ok(Link {
-            sender,
+            sender: sender.into(),
             busy: Cell::new(0),
             most,
             driver: driver.abort_handle(),

@@ -65,6 +65,7 @@ pub enum Version {
     Http2,
 }
 
+#[cfg(feature = "tls")]
 impl Version {
     /// What it is called within TLS.
     pub(super) fn protocol(self) -> &'static [u8] {

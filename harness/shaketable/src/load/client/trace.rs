@@ -12,12 +12,12 @@ pub struct Trace {
 impl Trace {
     /// The trace's id: 32 hexadecimal digits.
     pub fn id(self) -> String {
-        self.id_text().iter().copied().map(char::from).collect()
+        String::from_utf8_lossy(&self.id_text()).into_owned()
     }
 
     /// The value of `traceparent`.
     pub fn parent(self) -> String {
-        self.parent_text().iter().copied().map(char::from).collect()
+        String::from_utf8_lossy(&self.parent_text()).into_owned()
     }
 
     /// The same as [`Self::id`], without asking for memory: it is made for every call.

@@ -78,8 +78,8 @@ pub enum GooseError {
         /// The last lines of its output.
         last_lines: Vec<String>,
     },
-    /// It does not log its requests.
-    #[error("read goose's request log: there is none after {} s{}", START_MAX.as_secs(), tail(.last_lines))]
+    /// It tells of no calls.
+    #[error("learn of goose's calls: there is none after {} s{}", START_MAX.as_secs(), tail(.last_lines))]
     Silent {
         /// The last lines of its output.
         last_lines: Vec<String>,
@@ -104,6 +104,8 @@ pub struct Goose {
     over: Arc<AtomicBool>,
     /// What it is told, and what it tells.
     files: Vec<PathBuf>,
+    /// Whether its users have begun.
+    begun: watch::Receiver<bool>,
     /// Whether everything has been read.
     read: watch::Receiver<Option<Result<(), Problem>>>,
 }
@@ -122,6 +124,7 @@ struct Reading {
     clock: Clock,
     tally: Arc<Tally>,
     over: Arc<AtomicBool>,
+    begun: watch::Sender<bool>,
 }
 
 impl Reading {
@@ -138,13 +141,14 @@ impl Reading {
             std::thread::sleep(LOOK_FIRST);
         }
         if let Lines::Theirs(zero) = &mut self.lines {
-            // Goose opens its log and then lets its first user begin.
+            // Goose opens its log and then lets its first user begin. What it writes is held back.
             *zero = Some(self.clock.now());
+            self.begun.send_replace(true);
         }
         loop {
             // What is written before the end is read after it.
             let last = self.over.load(Ordering::Relaxed);
-            let (lines, tally) = (&mut self.lines, &self.tally);
+            let (lines, tally, begun) = (&mut self.lines, &self.tally, &self.begun);
             self.follow
                 .lines(|line| {
                     let taken = line.is_some_and(|line| match lines {
@@ -156,10 +160,14 @@ impl Reading {
                     if !taken {
                         tally.miss();
                     }
+                    begun.send_replace(true);
                 })
                 .map_err(io)?;
             if last {
                 return Ok(());
+            }
+            if !*self.begun.borrow() && began.elapsed() > START_MAX {
+                return Err(Problem::Silent);
             }
             std::thread::sleep(LOOK);
         }
@@ -240,12 +248,14 @@ impl Goose {
         let helper = Helper::start(&spec, vars, &log, keeper).await?;
         let over = Arc::new(AtomicBool::new(false));
         let (tell, read) = watch::channel(None);
+        let (tell_begun, begun) = watch::channel(false);
         let reading = Reading {
             follow: Follow::new(&file),
             lines,
             clock,
             tally: Arc::clone(&tally),
             over: Arc::clone(&over),
+            begun: tell_begun,
         };
         let path = file.clone();
         std::thread::Builder::new()
@@ -262,6 +272,7 @@ impl Goose {
             stopped: OnceLock::new(),
             over,
             files,
+            begun,
             read,
         })
     }
@@ -274,6 +285,16 @@ impl Goose {
     /// Resolves when its process ends, for whatever reason.
     pub fn exited(&self) -> impl Future<Output = Exit> + Send + 'static {
         self.helper.exited()
+    }
+
+    /// Waits until its users have begun; or it cannot be expected any more.
+    pub async fn begun(&self) {
+        let (mut begun, mut read) = (self.begun.clone(), self.read.clone());
+        tokio::select! {
+            _ = begun.wait_for(|begun| *begun) => {}
+            _ = read.wait_for(Option::is_some) => {}
+            _ = self.helper.exited() => {}
+        }
     }
 
     /// Asks it to make no more calls, and to end when those under way have.
