@@ -397,7 +397,7 @@ fn commands_do_not_outlive_a_harness_that_is_killed() {
     let stage = Stage::new();
     let desk = order_desk();
     let load = r#"  rate: 20/s
-  request: { name: stays, exec: [sh, -c, "setsid sleep 1000 & sleep 1000"] }"#;
+  request: { name: stays, timeout: 300ms, exec: [sh, -c, "setsid sleep 1000 & sleep 1000"] }"#;
     let suite = suite(&desk, load).replace("fault: 100ms", "fault: 50s");
     let mut going = stage.start(stage.run_command(&suite, &[]));
     let sleeps = || {

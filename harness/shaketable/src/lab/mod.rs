@@ -12,6 +12,7 @@
 //! | `phases` | runs through the phases, injects and lifts, asks the judge at fixed points |
 //! | `activity` | what is under way on the edges: when a call has had all its consequences |
 //! | `drive` | whoever makes the calls: our engine, and goose where the suite asks for it |
+//! | `scripts` | what its arrivals do, made of the same |
 //! | `load` | the load, made of what the suite says and of where the services listen |
 //! | `collect` | the recording, gathered from whoever saw something |
 //! | `waits` | how long targets waited for a processor |
