@@ -51,7 +51,15 @@ pub const BUILT_IN: bool = cfg!(feature = "tls");
 
 /// What is spoken before a handshake, where TLS does not begin with the first byte.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum StartTls {

@@ -192,3 +192,25 @@ fn a_plan_says_where_tls_is_spoken() {
         assert!(done.stdout.contains(line), "stdout lacks `{line}`:\n{done}");
     }
 }
+
+#[test]
+fn the_load_itself_can_speak_tls() {
+    let stage = Stage::new();
+    let target = target();
+    let suite = |trust: &str| {
+        format!(
+            "name: secure\n\
+             setup: ['{target} certify certs', '{target} certify others']\n\
+             services:\n  inventory: {{ run: '{target} secure certs' }}\n\
+             load:\n  rate: 50/s\n  over: {{ tls: {trust} }}\n  \
+             request: {{ to: inventory, get: /stock/A1 }}\n\
+             phases: {{ warm_up: 300ms, baseline: 2s, fault: 300ms, recovery: 300ms }}\n\
+             experiments:\n  shaken: {{ expect: [{{ slo: {{ phase: baseline, success: 80% }} }}] }}\n"
+        )
+    };
+    let known = "{ ca: certs/ca.pem, name: inventory.prod.internal }";
+    stage.run(&suite(known)).exits(0);
+    stage.run(&suite("{ insecure: true }")).exits(0);
+    // Nobody is believed whom others vouch for.
+    stage.run(&suite("others/ca.pem")).exits(1);
+}

@@ -121,6 +121,7 @@ impl Maker<'_> {
             arrival: Arrival::Serial,
             in_flight: 1,
             connections: None,
+            over: suite::Over::default(),
             timeout: *timeout,
             requests: requests.clone(),
         })

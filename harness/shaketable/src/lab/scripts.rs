@@ -10,13 +10,14 @@ use http::{HeaderName, Method};
 use indexmap::IndexMap;
 
 use super::setting::Setting;
+use super::vouch::of_load;
 use crate::between::names;
 use crate::expand::expand;
 use crate::launch::Sweeper;
-use crate::load::client::{Address, Target};
+use crate::load::client::{Address, Target, Version};
 use crate::load::script::template::Template;
 use crate::load::script::{self, Blueprint, Commands, Program, Script, Step};
-use crate::suite::{Act, Journey, Request, Stream};
+use crate::suite::{Act, Journey, Over, Request, Stream};
 
 /// Puts scripts together.
 pub(super) struct Scripts<'a> {
@@ -36,6 +37,7 @@ struct Way {
     service: String,
     connections: Option<usize>,
     new_connection: bool,
+    over: Over,
 }
 
 impl<'a> Scripts<'a> {
@@ -100,6 +102,7 @@ impl<'a> Scripts<'a> {
                     service: request.to.clone(),
                     connections: stream.connections,
                     new_connection: *new_connection,
+                    over: stream.over.clone(),
                 })?;
                 let header = |(name, value): &(String, Template)| {
                     let name = HeaderName::from_bytes(name.as_bytes()).map_err(Error::other)?;
@@ -122,11 +125,19 @@ impl<'a> Scripts<'a> {
     fn target(&mut self, way: &Way) -> io::Result<usize> {
         if !self.targets.contains_key(way) {
             let nobody = || Error::other(format!("nobody is `{}`", way.service));
-            let address = self.addresses.get(&way.service).ok_or_else(nobody)?;
+            let listens = self.addresses.get(&way.service).ok_or_else(nobody)?;
+            let socket = way.over.unix.clone().map(Address::Unix);
+            let address = socket.unwrap_or(Address::Tcp(*listens));
             let target = Target {
                 keep_alive: !way.new_connection,
                 connections: way.connections,
-                ..Target::new(Address::Tcp(*address), address.to_string())
+                version: if way.over.http2 {
+                    Version::Http2
+                } else {
+                    Version::Http1
+                },
+                tls: way.over.tls.as_ref().map(of_load).transpose()?,
+                ..Target::new(address, listens.to_string())
             };
             self.targets.insert(way.clone(), target);
         }

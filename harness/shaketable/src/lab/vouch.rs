@@ -1,5 +1,6 @@
 //! TLS in a lab: the authority that vouches for its proxies, and the callees that they believe.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use shaketable_faults::plane::Proxy;
@@ -53,21 +54,32 @@ pub(super) fn meet_callee(edge: &Edge, proxy: &Proxy) -> Result<(), LabError> {
     };
     let trust = match ca {
         None => ToCallee::anyone(name).map_err(|source| of_edge(edge, source))?,
-        Some(file) => {
-            let wrong = |why: String| LabError::Certificates {
-                edge: edge.name.to_string(),
-                file: file.clone(),
-                why,
-            };
-            let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-            ToCallee::known(&pem, name).map_err(|error| wrong(error.to_string()))?
-        }
+        Some(file) => known(file, name).map_err(|why| LabError::Certificates {
+            edge: edge.name.to_string(),
+            file: file.clone(),
+            why,
+        })?,
     };
     proxy.meet_callee(match starttls {
         Some(before) => trust.after(*before),
         None => trust,
     });
     Ok(())
+}
+
+/// Someone whom one of the certificates in a file vouches for.
+fn known(file: &Path, name: &str) -> Result<ToCallee, String> {
+    let pem = std::fs::read(file).map_err(|error| error.to_string())?;
+    ToCallee::known(&pem, name).map_err(|error| error.to_string())
+}
+
+/// How the load knows a service that speaks TLS. Whatever came before may have made the file.
+pub(super) fn of_load(tls: &CalleeTls) -> io::Result<ToCallee> {
+    match &tls.ca {
+        None => ToCallee::anyone(&tls.name).map_err(io::Error::other),
+        Some(file) => known(file, &tls.name)
+            .map_err(|why| io::Error::other(format!("{}: {why}", file.display()))),
+    }
 }
 
 fn of_edge(edge: &Edge, source: TlsError) -> LabError {

@@ -160,8 +160,8 @@ pub struct Tls {
     pub to_callee: Option<CalleeTls>,
 }
 
-/// How a proxy knows a callee that speaks TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a callee that speaks TLS is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CalleeTls {
     /// The file with the certificates that it is held against; `None`: whoever answers is believed.
     pub ca: Option<PathBuf>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use shaketable_faults::units::HumanDuration;
 
-use super::{Journey, Request};
+use super::{CalleeTls, Journey, Request};
 use crate::load::{Arrival, Pacing};
 use crate::record::Phase;
 
@@ -111,10 +111,40 @@ pub struct Stream {
     pub in_flight: usize,
     /// How many connections to each service there may be.
     pub connections: Option<usize>,
+    /// How calls get there.
+    pub over: Over,
     /// After how long the load itself gives a call up.
     pub timeout: Duration,
     /// What arrives, by weight; never empty.
     pub requests: Vec<Journey>,
+}
+
+/// How calls get to the services.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Over {
+    /// Whether HTTP/2 is spoken, and not HTTP/1.1.
+    pub http2: bool,
+    /// How a service is known, where TLS is spoken.
+    pub tls: Option<CalleeTls>,
+    /// The Unix socket, instead of the service's port.
+    pub unix: Option<PathBuf>,
+}
+
+impl Over {
+    /// What is not plain HTTP/1.1 over TCP, for a person.
+    fn describe(&self) -> String {
+        let http = if self.http2 { "HTTP/2" } else { "HTTP/1.1" };
+        let tls = if self.tls.is_some() {
+            " within TLS"
+        } else {
+            ""
+        };
+        let unix = self
+            .unix
+            .as_ref()
+            .map(|path| format!(" at {}", path.display()));
+        format!("{http}{tls}{}", unix.unwrap_or_default())
+    }
 }
 
 impl Stream {
@@ -136,6 +166,9 @@ impl Stream {
         }
         if let Some(lasts) = self.lasts {
             let _ = write!(text, ", for {}", HumanDuration(lasts));
+        }
+        if self.over != Over::default() {
+            let _ = write!(text, ", by {}", self.over.describe());
         }
         text
     }

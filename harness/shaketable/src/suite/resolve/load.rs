@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use shaketable_faults::fault::Short;
 use shaketable_faults::units::HumanDuration;
 
 use super::Reader;
 use super::request::Missing;
 use crate::load::Pacing;
 use crate::record::Phase;
-use crate::suite::model::{Load, Stream};
+use crate::suite::model::{Journey, Load, Over, Stream};
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
+use crate::suite::written;
 
 /// After how long the load gives a call up.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -128,9 +130,45 @@ impl Reader<'_> {
             arrival: self.arrival(places)?,
             in_flight: in_flight.unwrap_or(IN_FLIGHT),
             connections: self.first(places, "connections"),
+            over: self.over(places, &requests),
             timeout: timeout.map_or(TIMEOUT, |timeout| timeout.0),
             requests,
         })
+    }
+
+    /// How calls get to the services.
+    fn over(&mut self, places: &[Path], requests: &[Journey]) -> Over {
+        let written = places.iter().map(|place| place.then("over"));
+        let Some(path) = written.into_iter().find(|over| self.has(over)) else {
+            return Over::default();
+        };
+        let Some(over): Option<written::Over> = self.part(&path) else {
+            return Over::default();
+        };
+        let tls = over.tls.map(|Short { 1: trust, .. }| {
+            let path = path.then("tls");
+            self.speaks_tls(&path);
+            let stub = requests
+                .iter()
+                .flat_map(|journey| &journey.steps)
+                .find(|step| self.has(&steps!["services", step.to.as_str(), "stub"]));
+            if let Some(stub) = stub {
+                let message = format!("`{}` is a stub, and stubs speak no TLS", stub.to);
+                self.complain_of_key(&path, &message, "remove `tls`");
+            }
+            let trust = written::ToCallee {
+                ca: trust.ca,
+                insecure: trust.insecure,
+                name: trust.name,
+                starttls: None,
+            };
+            self.for_callee(&path, &trust, None)
+        });
+        Over {
+            http2: over.http2.is_some(),
+            tls,
+            unix: over.unix.map(|socket| self.dir(&path).join(socket)),
+        }
     }
 
     /// What the first of these places says that says anything.

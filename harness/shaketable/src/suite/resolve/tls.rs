@@ -29,10 +29,7 @@ impl Reader<'_> {
         let Some(tls) = tls else {
             return Tls::default();
         };
-        if !BUILT_IN {
-            let help = "build it with its feature `tls`, which is on by default";
-            self.complain_of_key(&path, "this build of Shaketable speaks no TLS", help);
-        }
+        self.speaks_tls(&path);
         let to_callee = tls.to_callee.as_ref().map(|Short { 1: to_callee, .. }| {
             let path = path.then("to_callee");
             if self.has(&steps!["services", callee, "stub"]) {
@@ -47,7 +44,16 @@ impl Reader<'_> {
         }
     }
 
-    fn for_callee(
+    /// Complains of TLS where this build has none.
+    pub(super) fn speaks_tls(&mut self, path: &Path) {
+        if !BUILT_IN {
+            let help = "build it with its feature `tls`, which is on by default";
+            self.complain_of_key(path, "this build of Shaketable speaks no TLS", help);
+        }
+    }
+
+    /// How a callee is known.
+    pub(super) fn for_callee(
         &mut self,
         path: &Path,
         to_callee: &written::ToCallee,

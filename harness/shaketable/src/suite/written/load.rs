@@ -6,6 +6,7 @@ use serde::Deserialize;
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::units::{HumanDuration, Rate};
 
+use super::text::{CertificateFile, ServerName};
 use super::{CommandLine, Connection, DataFile, ENTRIES_MAX, Entry, exactly_one, not_both};
 use crate::load::Pacing;
 use crate::load::arrival::Spacing;
@@ -65,6 +66,8 @@ pub(in crate::suite) struct Load {
     /// waiting counts as latency. As many as are needed when left out.
     #[schemars(range(min = 1, max = 100_000))]
     connections: Option<u32>,
+    /// How calls get to the services, where that is not plain HTTP/1.1 over TCP.
+    over: Option<Over>,
     /// How exactly calls are sent when they are due: `precise` to some ten microseconds, `lowcpu` to
     /// a millisecond; `auto`, when left out, is precise up to 2000 calls a second.
     pacing: Option<Pacing>,
@@ -152,6 +155,8 @@ pub(in crate::suite) struct Stream {
     /// How many connections to each service there may be; as many as are needed when left out.
     #[schemars(range(min = 1, max = 100_000))]
     connections: Option<u32>,
+    /// How calls get to the services, where that is not plain HTTP/1.1 over TCP.
+    over: Option<Over>,
     /// Whether connections are kept for the next call, or each call has a `new` one.
     connection: Option<Connection>,
     /// The rows that `{{data.COLUMN}}` draws on: a CSV or JSON file.
@@ -161,6 +166,44 @@ pub(in crate::suite) struct Stream {
     /// Several kinds of calls, or journeys, in proportion to their weights.
     #[schemars(length(min = 1, max = ENTRIES_MAX))]
     requests: Option<Vec<Entry>>,
+}
+
+/// How calls get to the services.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+pub(in crate::suite) struct Over {
+    /// HTTP/2: agreed upon within TLS, without TLS by prior knowledge. Its connections carry many
+    /// calls at once.
+    pub(in crate::suite) http2: Option<On>,
+    /// The services speak TLS: the file with the certificates that they are held against (PEM),
+    /// or more of how they are known.
+    pub(in crate::suite) tls: Option<Short<CertificateFile, Trust>>,
+    /// The Unix socket that the service listens at, relative to this file, instead of its port.
+    pub(in crate::suite) unix: Option<String>,
+}
+
+/// How a service that speaks TLS is known.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = exactly_one(&["ca", "insecure"])))]
+pub(in crate::suite) struct Trust {
+    /// The file with the certificates of authorities, or of the service itself (PEM), relative to
+    /// this file. One that `setup` makes need not be there before.
+    pub(in crate::suite) ca: Option<CertificateFile>,
+    /// Whoever answers is believed.
+    pub(in crate::suite) insecure: Option<On>,
+    /// The name that the certificate is for; `localhost` when left out.
+    pub(in crate::suite) name: Option<ServerName>,
+}
+
+impl From<CertificateFile> for Trust {
+    fn from(ca: CertificateFile) -> Self {
+        Self {
+            ca: Some(ca),
+            ..Self::default()
+        }
+    }
 }
 
 /// How a rate goes over time.

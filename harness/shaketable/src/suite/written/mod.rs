@@ -22,7 +22,7 @@ use shaketable_faults::units::HumanDuration;
 
 pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
-pub(super) use load::{ARRIVALS, Going, Goose};
+pub(super) use load::{ARRIVALS, Going, Goose, Over};
 use load::{Load, Nothing};
 pub(super) use matcher::{Scalars, Statuses};
 use request::Entry;
