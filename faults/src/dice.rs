@@ -24,6 +24,20 @@ pub fn join(a: u64, b: u64) -> u64 {
     mix(a.rotate_left(23) ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
+/// Two hashes as a UUID (version 4 in form).
+pub fn uuid(high: u64, low: u64) -> String {
+    let version = (high & 0xffff_ffff_ffff_0fff) | 0x4000;
+    let variant = (low & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        version >> 32,
+        version >> 16 & 0xffff,
+        version & 0xffff,
+        variant >> 48,
+        variant & 0xffff_ffff_ffff
+    )
+}
+
 /// The numbers drawn for one decision.
 #[derive(Clone, Debug)]
 pub struct Dice {

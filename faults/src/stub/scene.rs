@@ -175,16 +175,7 @@ impl<'a> Scene<'a> {
         let key = dice::join(stub, self.key());
         let high = dice::join(key, dice::hash(name.as_bytes()));
         let low = dice::join(high, key);
-        let version = (high & 0xffff_ffff_ffff_0fff) | 0x4000;
-        let variant = (low & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            version >> 32,
-            version >> 16 & 0xffff,
-            version & 0xffff,
-            variant >> 48,
-            variant & 0xffff_ffff_ffff
-        )
+        dice::uuid(high, low)
     }
 
     /// Takes from what the answer may have in bytes.

@@ -1,8 +1,11 @@
 //! The load as it is written: which calls arrive when.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::Value;
 use shaketable_faults::fault::{On, Short};
 use shaketable_faults::units::{HumanDuration, Rate};
 
@@ -21,68 +24,38 @@ pub(in crate::suite) enum Nothing {
     None,
 }
 
-/// What is asked of the services: how often, and what.
+/// What is asked of the services: how often, and what. It says all that a stream says, and more.
+pub(in crate::suite) struct Load;
+
+impl JsonSchema for Load {
+    fn schema_name() -> Cow<'static, str> {
+        "Load".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Stream::json_schema(generator);
+        let more = OfLoad::json_schema(generator);
+        if let (Some(Value::Object(all)), Some(Value::Object(more))) =
+            (schema.get_mut("properties"), more.get("properties"))
+        {
+            all.extend(more.clone());
+        }
+        let about = "What is asked of the services: how often, and what.";
+        schema.insert("description".to_owned(), about.into());
+        schema
+    }
+}
+
+/// What a load says beyond what a stream does.
 #[expect(
     dead_code,
     reason = "describes a part of the file that is read in smaller parts"
 )]
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("not" = not_both("request", "requests")))]
-pub(in crate::suite) struct Load {
-    /// How many calls arrive, whatever becomes of them: a rate, or how it goes over time.
-    rate: Option<Short<Rate, Going>>,
-    /// How the calls of a rate are spaced; `even` when left out.
-    spacing: Option<Spacing>,
-    /// So many users instead of a rate, each of whom waits for an answer before the next call. A
-    /// slow target gets fewer calls, so latency is better judged at a rate.
-    #[schemars(range(min = 1, max = 100_000))]
-    users: Option<u32>,
-    /// How long each user waits between two calls.
-    think: Option<HumanDuration>,
-    /// One call at a time instead of a rate, the next when nothing is under way on any edge.
-    serial: Option<On>,
-    /// So many calls at once instead of a rate.
-    #[schemars(range(min = 1, max = 100_000))]
-    burst: Option<u32>,
-    /// Calls as they once arrived instead of a rate: a file, relative to this one, with a moment in
-    /// each line, in seconds from the first (in its first column, if there are several).
-    trace: Option<String>,
-    /// How many calls arrive at most.
-    #[schemars(range(min = 1))]
-    calls: Option<u64>,
-    /// The phase with which calls begin to arrive; `warm_up` when left out.
-    starts: Option<Phase>,
-    /// How long after the beginning of that phase.
-    after: Option<HumanDuration>,
-    /// For how long calls arrive; to the end when left out.
-    lasts: Option<HumanDuration>,
-    /// After how long the load itself gives a call up; 10s when left out.
-    timeout: Option<HumanDuration>,
-    /// How many calls may be under way at once; 10000 when left out. Those that are due beyond that
-    /// are not sent, and counted as missed.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    in_flight: Option<u32>,
-    /// How many connections to each service there may be; calls beyond that wait for one, and their
-    /// waiting counts as latency. As many as are needed when left out.
-    #[schemars(range(min = 1, max = 100_000))]
-    connections: Option<u32>,
-    /// How calls get to the services, where that is not plain HTTP/1.1 over TCP.
-    over: Option<Over>,
+struct OfLoad {
     /// How exactly calls are sent when they are due: `precise` to some ten microseconds, `lowcpu` to
     /// a millisecond; `auto`, when left out, is precise up to 2000 calls a second.
     pacing: Option<Pacing>,
-    /// Whether connections are kept for the next call, or each call has a `new` one; kept when left
-    /// out.
-    connection: Option<Connection>,
-    /// The rows that `{{data.COLUMN}}` draws on, one for each arrival, in order and from the first
-    /// again: a CSV file (its first line names the columns), or a JSON file with a list of objects;
-    /// relative to this file.
-    data: Option<DataFile>,
-    /// The one kind of call, or a journey of several.
-    request: Option<Entry>,
-    /// Several kinds of calls, or journeys, in proportion to their weights.
-    #[schemars(length(min = 1, max = ENTRIES_MAX))]
-    requests: Option<Vec<Entry>>,
     /// Several streams of calls side by side, by name. What one does not say is taken from what
     /// stands beside `streams`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
@@ -126,7 +99,8 @@ pub(in crate::suite) struct Stream {
     rate: Option<Short<Rate, Going>>,
     /// How the calls of a rate are spaced; `even` when left out.
     spacing: Option<Spacing>,
-    /// So many users instead of a rate, each of whom waits for an answer before the next call.
+    /// So many users instead of a rate, each of whom waits for an answer before the next call. A
+    /// slow target gets fewer calls, so latency is better judged at a rate.
     #[schemars(range(min = 1, max = 100_000))]
     users: Option<u32>,
     /// How long each user waits between two calls.
@@ -136,7 +110,8 @@ pub(in crate::suite) struct Stream {
     /// So many calls at once instead of a rate.
     #[schemars(range(min = 1, max = 100_000))]
     burst: Option<u32>,
-    /// Calls as they once arrived instead of a rate: a file with a moment in each line.
+    /// Calls as they once arrived instead of a rate: a file, relative to this one, with a moment in
+    /// each line, in seconds from the first (in its first column, if there are several).
     trace: Option<String>,
     /// How many calls arrive at most.
     #[schemars(range(min = 1))]
@@ -149,17 +124,22 @@ pub(in crate::suite) struct Stream {
     lasts: Option<HumanDuration>,
     /// After how long the load itself gives a call up; 10s when left out.
     timeout: Option<HumanDuration>,
-    /// How many calls may be under way at once; 10000 when left out.
+    /// How many calls may be under way at once; 10000 when left out. Those that are due beyond that
+    /// are not sent, and counted as missed.
     #[schemars(range(min = 1, max = 1_000_000))]
     in_flight: Option<u32>,
-    /// How many connections to each service there may be; as many as are needed when left out.
+    /// How many connections to each service there may be; calls beyond that wait for one, and their
+    /// waiting counts as latency. As many as are needed when left out.
     #[schemars(range(min = 1, max = 100_000))]
     connections: Option<u32>,
     /// How calls get to the services, where that is not plain HTTP/1.1 over TCP.
     over: Option<Over>,
-    /// Whether connections are kept for the next call, or each call has a `new` one.
+    /// Whether connections are kept for the next call, or each call has a `new` one; kept when left
+    /// out.
     connection: Option<Connection>,
-    /// The rows that `{{data.COLUMN}}` draws on: a CSV or JSON file.
+    /// The rows that `{{data.COLUMN}}` draws on, one for each arrival, in order and from the first
+    /// again: a CSV file (its first line names the columns), or a JSON file with a list of objects;
+    /// relative to this file.
     data: Option<DataFile>,
     /// The one kind of call, or a journey of several.
     request: Option<Entry>,

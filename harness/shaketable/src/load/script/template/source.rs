@@ -130,7 +130,10 @@ impl Source {
                     .unwrap_or(Value::Null)
             }
             Self::Id => format!("{:016x}", scene.id()).into(),
-            Self::Uuid(name) => uuid(dice::join(scene.id(), *name)).into(),
+            Self::Uuid(name) => {
+                let key = dice::join(scene.id(), *name);
+                dice::uuid(dice::join(key, 1), dice::join(key, 2)).into()
+            }
             Self::Arrival => (scene.index + 1).into(),
             Self::Random { low, high, place } => {
                 // At most 2^63 numbers, as `range` has seen to.
@@ -217,21 +220,6 @@ fn clip(text: &str) -> String {
         shown.push('…');
     }
     shown.replace(char::is_control, " ")
-}
-
-/// Something in the form of a UUID (version 4).
-fn uuid(key: u64) -> String {
-    let (high, low) = (dice::join(key, 1), dice::join(key, 2));
-    let version = (high & 0xffff_ffff_ffff_0fff) | 0x4000;
-    let variant = (low & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        version >> 32,
-        version >> 16 & 0xffff,
-        version & 0xffff,
-        variant >> 48,
-        variant & 0xffff_ffff_ffff
-    )
 }
 
 /// What the steps of one arrival have captured so far.
