@@ -68,7 +68,7 @@ impl Plan {
         self.suite
             .experiments
             .values()
-            .map(|experiment| experiment.phases.total())
+            .map(Experiment::planned)
             .sum()
     }
 }

@@ -4,10 +4,13 @@
 //! **Invariant:** no verdict without evidence. A check counts how often what it judges was
 //! exercised; without that it is inconclusive and says why.
 
+mod attribution;
+pub mod bundle;
 #[cfg(test)]
 pub(crate) mod hand_made;
 mod latency;
 mod normal;
+pub mod recipe;
 mod stalls;
 pub mod stats;
 pub mod verdict;
@@ -20,13 +23,22 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::record::Recording;
+use crate::record::EdgeFacts;
+use recipe::Recipe;
 pub use verdict::{State, Verdict};
+use view::View;
 
 /// One resilience assertion.
 pub trait Check: Debug + Send + Sync {
     /// Judges a recording; at least one verdict, one for each thing it is said of.
-    fn judge(&self, recording: &Recording) -> Vec<Verdict>;
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict>;
+
+    /// What it needs to be shaken by, where the suite names no fault; nothing, where it judges what
+    /// it finds.
+    fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
+        let _ = edges;
+        Vec::new()
+    }
 }
 
 /// What is known of a kind of check without making one.
@@ -113,4 +125,62 @@ pub const ALWAYS: &str = "process_survival";
 /// Looks a kind up by its key in a suite.
 pub fn find(name: &str) -> Option<&'static Kind> {
     CATALOGUE.iter().find(|kind| kind.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use shaketable_faults::{Protocol, fault};
+
+    use super::*;
+
+    /// An edge of each sort.
+    fn edges() -> Vec<EdgeFacts> {
+        let edge = |callee: &str, soft, protocol| EdgeFacts {
+            name: format!("order -> {callee}").parse().unwrap(),
+            soft,
+            marked: soft,
+            protocol,
+        };
+        vec![
+            edge("inventory", false, Protocol::Http),
+            edge("pricing", true, Protocol::Auto),
+            edge("store", false, Protocol::Tcp),
+        ]
+    }
+
+    #[test]
+    fn every_recipe_asks_for_faults_that_there_are() {
+        for kind in CATALOGUE {
+            let Ok(check) = (kind.build)(&json!({})) else {
+                continue;
+            };
+            for recipe in check.recipes(&edges()) {
+                for written in &recipe.faults {
+                    let map = written.as_object().unwrap();
+                    let mut known = map
+                        .iter()
+                        .filter_map(|(key, value)| Some((fault::find(key)?.build)(value)));
+                    let built = known
+                        .next()
+                        .unwrap_or_else(|| panic!("{}: {written}", kind.name));
+                    assert!(
+                        built.is_ok() && known.next().is_none(),
+                        "{}: {written}: {built:?}",
+                        kind.name
+                    );
+                    assert!(recipe.edge.is_some(), "{}: {written} is nowhere", kind.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bundles_name_checks_that_there_are() {
+        for bundle in bundle::BUNDLES {
+            for edge in edges() {
+                assert!(!(bundle.members)(&edge).is_empty(), "{}", bundle.name);
+            }
+        }
+    }
 }

@@ -59,8 +59,8 @@ impl Activity for Unwatched {
 }
 
 enum Command {
-    /// Every script once, alone.
-    Survey(oneshot::Sender<()>),
+    /// Every script once, alone; those of some classes only, where these are given.
+    Survey(Option<Vec<u16>>, oneshot::Sender<()>),
     /// A phase begins.
     Phase(Phase, Nanos),
     /// No more calls arrive.
@@ -139,10 +139,11 @@ impl Engine {
         })
     }
 
-    /// Does every script of every stream once, one call at a time, with quiescence after each.
-    pub async fn survey(&self) {
+    /// Does every script of every stream once, one call at a time, with quiescence after each; those
+    /// of some classes only, where these are given.
+    pub async fn survey(&self, only: Option<Vec<u16>>) {
         let (done, ended) = oneshot::channel();
-        if self.commands.send(Command::Survey(done)).is_ok() {
+        if self.commands.send(Command::Survey(only, done)).is_ok() {
             let _ = ended.await;
         }
     }
@@ -220,16 +221,26 @@ impl Crew {
                     self.went.send_replace(at_work.len());
                 }
                 Some(Command::Phase(phase, at)) => {
-                    for place in waiting.extract_if(.., |place| streams[*place].starts(phase)) {
+                    let starting: Vec<usize> = waiting
+                        .iter()
+                        .copied()
+                        .filter(|place| streams[*place].starts(phase))
+                        .collect();
+                    waiting.retain(|place| {
+                        streams[*place].starts_again() || !streams[*place].starts(phase)
+                    });
+                    for place in starting {
                         let stream = Rc::clone(&streams[place]);
                         let (ground, quiet) = (Rc::clone(&self.ground), self.quiet.clone());
                         let (pace, stop) = (self.pace.clone(), stop.clone());
                         at_work.spawn_local(stream.run(ground, pace, quiet, at, stop));
                     }
                 }
-                Some(Command::Survey(done)) => {
+                Some(Command::Survey(only, done)) => {
                     for stream in &streams {
-                        stream.survey(&self.ground, &self.quiet).await;
+                        stream
+                            .survey(only.as_deref(), &self.ground, &self.quiet)
+                            .await;
                     }
                     let _ = done.send(());
                 }

@@ -51,10 +51,18 @@ impl Running {
         self.stream.starts == phase
     }
 
-    /// Does each of its scripts once, alone. These arrivals are counted apart, and what is random
-    /// about them is their own.
-    pub(super) async fn survey(&self, ground: &Rc<Ground>, quiet: &Quiet) {
-        for script in &self.stream.scripts {
+    /// Whether it does so each time.
+    pub(super) fn starts_again(&self) -> bool {
+        self.stream.again
+    }
+
+    /// Does each of its scripts once, alone; of some classes only, where these are given. These
+    /// arrivals are counted apart, and what is random about them is their own.
+    pub(super) async fn survey(&self, only: Option<&[u16]>, ground: &Rc<Ground>, quiet: &Quiet) {
+        let wanted = |script: &&Arc<Script>| {
+            only.is_none_or(|only| script.steps.iter().any(|step| only.contains(&step.class)))
+        };
+        for script in self.stream.scripts.iter().filter(wanted) {
             let index = self.surveyed.replace(self.surveyed.get() + 1);
             alone(script, (join(self.seed, SURVEY), index), ground, quiet).await;
         }

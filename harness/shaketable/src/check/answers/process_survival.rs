@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::check::view::View;
 use crate::check::view::time;
 use crate::check::{Check, Known, Verdict};
 use crate::names::ServiceName;
-use crate::record::{Recording, ServiceSeen};
+use crate::record::ServiceSeen;
 
 /// The parameters of `process_survival`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -25,7 +26,8 @@ impl Known for ProcessSurvival {
 }
 
 impl Check for ProcessSurvival {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
+        let recording = view.recording;
         let wanted = |name: &str| {
             self.service
                 .as_ref()

@@ -9,7 +9,7 @@ use crate::check::stats::{self, Says};
 use crate::check::view::{View, time};
 use crate::check::{Check, Known, Verdict};
 use crate::names::RequestName;
-use crate::record::{Call, Phase, PhaseMark, Recording};
+use crate::record::{Call, Phase, PhaseMark};
 
 /// The parameters of `bulkhead`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -38,8 +38,7 @@ const CLAIM: &str = "calls that do not need the faulted edge do not feel it";
 /// Independent is a kind of call that never reached a faulted edge: neither when it was called alone
 /// nor, as far as trace ids tell, at any other time.
 impl Check for Bulkhead {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let faulted = view.faulted_edges();
         let Some(mark) = view.phase(Phase::Fault) else {
             return vec![
@@ -53,7 +52,7 @@ impl Check for Bulkhead {
             ];
         }
         let independent: Vec<u16> = (0_u16..)
-            .zip(&recording.classes)
+            .zip(&view.recording.classes)
             .filter(|(_, class)| {
                 self.request
                     .as_ref()
@@ -72,7 +71,7 @@ impl Check for Bulkhead {
         }
         independent
             .into_iter()
-            .map(|class| self.judge_class(&view, class, mark))
+            .map(|class| self.judge_class(view, class, mark))
             .collect()
     }
 }

@@ -14,7 +14,7 @@ use crate::check::stats::{self, Says};
 use crate::check::view::{Level, View, mean_level, time};
 use crate::check::{Check, Known, Verdict};
 use crate::names::ServiceName;
-use crate::record::{Call, Ended, Exchange, Nanos, Phase, PhaseMark, Recording};
+use crate::record::{Call, Ended, Exchange, Nanos, Phase, PhaseMark};
 
 /// The parameters of `no_pool_exhaustion`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -40,12 +40,11 @@ const FLAT_SHARE: f64 = 0.8;
 const DEMAND_MIN: f64 = 20.0;
 
 impl Check for NoPoolExhaustion {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let is_callers = |edge: &usize| {
             self.service
                 .as_ref()
-                .is_none_or(|service| service.0 == recording.edges[*edge].caller)
+                .is_none_or(|service| service.0 == view.recording.edges[*edge].caller)
         };
         let edges: Vec<usize> = view
             .faulted_edges()
@@ -65,7 +64,7 @@ impl Check for NoPoolExhaustion {
         }
         edges
             .into_iter()
-            .map(|edge| judge_edge(&view, edge, mark))
+            .map(|edge| judge_edge(view, edge, mark))
             .collect()
     }
 }

@@ -9,7 +9,7 @@ use crate::check::stats;
 use crate::check::view::{View, time};
 use crate::check::{Check, Known, Verdict};
 use crate::names::EdgeName;
-use crate::record::{Call, Exchange, Nanos, Phase, PhaseMark, Recording};
+use crate::record::{Call, Exchange, Nanos, Phase, PhaseMark};
 
 /// The parameters of `retry_amplification`. Stating one of them switches the others' defaults off.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -56,13 +56,12 @@ struct Bounds {
 }
 
 impl Check for RetryAmplification {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let edges = match &self.edge {
             Some(edge) => view.edge(edge).into_iter().collect(),
             None => view.faulted_edges(),
         };
-        if recording.faults.is_empty() {
+        if view.recording.faults.is_empty() {
             return vec![Verdict::about(Self::NAME, "-", CLAIM).inconclusive(
                 "this experiment has no fault, so no faulted edge to count attempts on",
             )];
@@ -75,7 +74,7 @@ impl Check for RetryAmplification {
         }
         edges
             .into_iter()
-            .map(|edge| self.judge_edge(&view, edge))
+            .map(|edge| self.judge_edge(view, edge))
             .collect()
     }
 }

@@ -10,7 +10,7 @@ use crate::check::latency::{Judged, Percentile};
 use crate::check::view::View;
 use crate::check::{Check, Known, Verdict};
 use crate::names::RequestName;
-use crate::record::{Call, Phase, Recording};
+use crate::record::{Call, Phase};
 
 /// The parameters of `fast_failure`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -38,8 +38,7 @@ impl Known for FastFailure {
 const CLAIM: &str = "calls end fast while the fault lasts, well or badly";
 
 impl Check for FastFailure {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let faulted = view.faulted_edges();
         let about = self
             .request
@@ -86,7 +85,7 @@ impl Check for FastFailure {
         let verdicts: Vec<Verdict> = groups
             .into_iter()
             .filter(|(calls, _)| !calls.is_empty())
-            .map(|(calls, whose)| self.judge_calls(&view, &calls, whose, verdict.clone()))
+            .map(|(calls, whose)| self.judge_calls(view, &calls, whose, verdict.clone()))
             .collect();
         if verdicts.is_empty() {
             return vec![verdict.inconclusive(

@@ -9,7 +9,7 @@ use crate::check::stats::{self, Says};
 use crate::check::view::{View, nanos, time};
 use crate::check::{Check, Known, Verdict};
 use crate::names::RequestName;
-use crate::record::{Call, Phase, Recording};
+use crate::record::{Call, Phase};
 
 /// The parameters of `slo`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -72,8 +72,7 @@ impl Slo {
 }
 
 impl Check for Slo {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let wanted = |call: &&Call| {
             self.request
                 .as_ref()
@@ -98,7 +97,7 @@ impl Check for Slo {
 
         let mut verdicts = Vec::new();
         for percentile in self.percentiles() {
-            let (judged, verdict) = percentile.judge(&view, &calls, about(percentile.name));
+            let (judged, verdict) = percentile.judge(view, &calls, about(percentile.name));
             verdicts.push(match judged {
                 Judged::Holds => verdict.pass(),
                 Judged::Breaks(worst) => {
@@ -109,7 +108,7 @@ impl Check for Slo {
         }
         if let Some(max) = self.max {
             verdicts.push(judge_slowest(
-                &view,
+                view,
                 &calls,
                 max,
                 about("the slowest call"),
@@ -118,7 +117,7 @@ impl Check for Slo {
         }
         if let Some(success) = self.success {
             let verdict =
-                self.judge_success(&view, &calls, success, about("the share of successes"));
+                self.judge_success(view, &calls, success, about("the share of successes"));
             verdicts.push(verdict);
         }
         verdicts

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use shaketable_faults::fault::Hang;
 use shaketable_faults::units::HumanDuration;
 
+use crate::check::recipe::{Alone, Kinds, Recipe, about, hangs};
 use crate::check::view::{View, gave_up, nanos, time};
 use crate::check::{Check, Known, Verdict};
 use crate::names::EdgeName;
-use crate::record::{Call, Exchange, Nanos, Outcome, Phase, Recording};
+use crate::record::{Call, EdgeFacts, Exchange, Nanos, Outcome, Phase, Recording};
 
 /// The parameters of `timeout_present`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -42,8 +43,7 @@ impl Known for TimeoutPresent {
 /// callers gave up by themselves in time, and nobody else waited much longer (half as long again as
 /// the latest give-up) without having done so.
 impl Check for TimeoutPresent {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let hung = |edge: &usize| view.faults_on(*edge).any(|fault| fault.hang.is_some());
         let edges: Vec<usize> = match &self.edge {
             Some(edge) => view.edge(edge).into_iter().collect(),
@@ -61,8 +61,23 @@ impl Check for TimeoutPresent {
         }
         edges
             .into_iter()
-            .map(|edge| self.judge_edge(&view, edge))
+            .map(|edge| self.judge_edge(view, edge))
             .collect()
+    }
+
+    /// Each way of hanging, on calls made one at a time; whose client waits a fifth longer than the
+    /// bound, by when a caller without a timeout is found out.
+    fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
+        let alone = Alone {
+            calls: 1,
+            of: Kinds::One,
+            patience: Some(self.within.0 * 6 / 5),
+        };
+        let hangs = |edge: &EdgeFacts| {
+            let edge = edge.name.clone();
+            hangs().map(move |(_, faults)| Recipe::alone(&edge, faults, alone))
+        };
+        about(self.edge.as_ref(), edges).flat_map(hangs).collect()
     }
 }
 
