@@ -19,6 +19,7 @@ pub mod view;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,12 +51,27 @@ pub struct Kind {
     pub holds_when: &'static str,
     /// A complete example of the entry.
     pub example: &'static str,
+    /// What its reference says of it.
+    pub page: Page,
     /// Whether its verdict rests on how long things took, and not on counts and order alone.
     pub timed: bool,
     /// The JSON Schema of its parameters.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Makes the check from its parameters; `{}` gives every default.
     pub build: fn(&Value) -> Result<Arc<dyn Check>, String>,
+}
+
+impl Kind {
+    /// The JSON Schema of its parameters, complete by itself.
+    pub fn whole_schema(&self) -> Value {
+        let mut generator = SchemaSettings::draft2020_12().into_generator();
+        let mut schema = (self.schema)(&mut generator).to_value();
+        if let Some(object) = schema.as_object_mut() {
+            let definitions = generator.take_definitions(true);
+            object.insert("$defs".to_owned(), Value::Object(definitions));
+        }
+        schema
+    }
 }
 
 impl Debug for Kind {
@@ -66,11 +82,25 @@ impl Debug for Kind {
     }
 }
 
+/// The reference of a check: what it measures and how, in whole sentences.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// What is measured, and the formula by which it is decided.
+    pub measures: &'static str,
+    /// What it brings where the suite names no fault.
+    pub recipe: &'static str,
+    /// The defaults, each with its source.
+    pub defaults: &'static str,
+    /// What makes it inconclusive.
+    pub inconclusive: &'static str,
+}
+
 /// What each kind of check says of itself. The type is also the set of its parameters.
 pub(crate) trait Known: Check + DeserializeOwned + JsonSchema + Sized + 'static {
     const NAME: &'static str;
     const HOLDS_WHEN: &'static str;
     const EXAMPLE: &'static str;
+    const PAGE: Page;
     const TIMED: bool = true;
 
     /// What the types of the parameters cannot say.
@@ -90,6 +120,7 @@ const fn kind<C: Known>() -> Kind {
         name: C::NAME,
         holds_when: C::HOLDS_WHEN,
         example: C::EXAMPLE,
+        page: C::PAGE,
         timed: C::TIMED,
         schema: |generator| generator.subschema_for::<C>(),
         build: build::<C>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::view::View;
 use crate::check::view::time;
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::ServiceName;
 use crate::record::ServiceSeen;
 
@@ -22,6 +22,12 @@ impl Known for ProcessSurvival {
     const NAME: &'static str = "process_survival";
     const HOLDS_WHEN: &'static str = "no target exits by itself; always on";
     const EXAMPLE: &'static str = "process_survival: {}";
+    const PAGE: Page = Page {
+        measures: "The processes that we started: whether one exits before it is told to.",
+        recipe: "None: it is always on.",
+        defaults: "Nothing is allowed.",
+        inconclusive: "No process is ours to watch.",
+    };
     const TIMED: bool = false;
 }
 

@@ -9,7 +9,7 @@ use shaketable_faults::units::HumanDuration;
 use crate::check::normal::Normal;
 use crate::check::stats::{self, Says};
 use crate::check::view::{View, nanos, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::record::{Call, Nanos, Phase, PhaseMark};
 
 /// The parameters of `recovery`.
@@ -30,6 +30,12 @@ impl Known for Recovery {
     const NAME: &'static str = "recovery";
     const HOLDS_WHEN: &'static str = "from some moment within the bound, every window of 3 s has the goodput and latency of the baseline";
     const EXAMPLE: &'static str = "recovery: { within: 5s }";
+    const PAGE: Page = Page {
+        measures: "The smallest time after the fault from which on every window of 3 s has the goodput (95%) and the latency (1.5 × p99 + 20 ms) of the baseline.",
+        recipe: "The suite's load, while the edge hangs, and after.",
+        defaults: "`within: 10s` is our proposal; give the longest timeout + 10 s.",
+        inconclusive: "The recovery phase is shorter than the bound and a window; too few calls in a window; misses while the machine stalled.",
+    };
 }
 
 const CLAIM: &str = "the system is itself again soon after the fault";

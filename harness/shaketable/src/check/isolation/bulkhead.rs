@@ -7,7 +7,7 @@ use shaketable_faults::units::Percent;
 use crate::check::normal::Normal;
 use crate::check::stats::{self, Says};
 use crate::check::view::{View, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::RequestName;
 use crate::record::{Call, Phase, PhaseMark};
 
@@ -31,6 +31,12 @@ impl Known for Bulkhead {
     const NAME: &'static str = "bulkhead";
     const HOLDS_WHEN: &'static str = "calls that do not need the faulted edge keep their goodput, and answer within 1.5 × the baseline's p99 + 20 ms";
     const EXAMPLE: &'static str = "bulkhead: { goodput: 95% }";
+    const PAGE: Page = Page {
+        measures: "Of the calls that never reach the faulted edge, kind by kind: the share that succeeds within 1.5 × the p99 of the baseline + 20 ms, with a Wilson 95% interval.",
+        recipe: "The suite's load, while the edge hangs; it must have calls that do not need the edge.",
+        defaults: "`goodput: 95%` and the latency bound are our proposals.",
+        inconclusive: "No kind of call does without the edge; too few calls; misses while the machine stalled.",
+    };
 }
 
 const CLAIM: &str = "calls that do not need the faulted edge do not feel it";

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::normal::Normal;
 use crate::check::stats::{self, Says};
 use crate::check::view::{Level, View, mean_level, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::ServiceName;
 use crate::record::{Call, Ended, Exchange, Nanos, Phase, PhaseMark};
 
@@ -29,6 +29,12 @@ impl Known for NoPoolExhaustion {
     const NAME: &'static str = "no_pool_exhaustion";
     const HOLDS_WHEN: &'static str = "not all at once: in flight on the edge flat at N, the caller's backlog not draining, calls that do not need the edge suffering";
     const EXAMPLE: &'static str = "no_pool_exhaustion: { service: order }";
+    const PAGE: Page = Page {
+        measures: "A pool is exhausted when three things hold at once: the exchanges in flight on the edge are flat at N for 80% of the fault phase, the caller's backlog (what it was asked and has not answered, less what it waits for itself) is there and does not drain, and calls that do not need the edge suffer. Reports N and the rate that it allows.",
+        recipe: "The suite's load, while the edge is slow by 3 s.",
+        defaults: "No bound: any exhausted pool is a failure.",
+        inconclusive: "The load would not fill a pool: too few exchanges in flight at the same time.",
+    };
     const TIMED: bool = false;
 }
 

@@ -8,7 +8,7 @@ use shaketable_faults::units::HumanDuration;
 
 use crate::check::latency::{Judged, Percentile};
 use crate::check::view::View;
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::RequestName;
 use crate::record::{Call, Phase};
 
@@ -33,6 +33,12 @@ impl Known for FastFailure {
     const NAME: &'static str = "fast_failure";
     const HOLDS_WHEN: &'static str = "the 99th percentile of the calls in the fault phase lies within the bound, successes and failures alike";
     const EXAMPLE: &'static str = "fast_failure: { p99: 500ms }";
+    const PAGE: Page = Page {
+        measures: "The 99th percentile of the latency of calls that need the faulted edge, from the moment at which they were due, over the whole fault phase. A pass when a Wilson 95% interval of the share over the bound lies within 1%, a failure when it lies beyond, with the machine's own stalls taken off.",
+        recipe: "The suite's load, while the edge hangs.",
+        defaults: "`p99: 1s` is our proposal for a dependency that refuses.",
+        inconclusive: "Too few calls for the percentile; calls that were still open; calls over the bound while the machine stalled.",
+    };
 }
 
 const CLAIM: &str = "calls end fast while the fault lasts, well or badly";

@@ -7,7 +7,7 @@ use shaketable_faults::units::{HumanDuration, Percent};
 use crate::check::latency::{Judged, Percentile};
 use crate::check::stats::{self, Says};
 use crate::check::view::{View, nanos, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::RequestName;
 use crate::record::{Call, Phase};
 
@@ -47,6 +47,12 @@ impl Known for Slo {
     const HOLDS_WHEN: &'static str =
         "the percentiles of a phase keep their bounds, and enough calls succeed";
     const EXAMPLE: &'static str = "slo: { phase: fault, p95: 200ms, success: 99% }";
+    const PAGE: Page = Page {
+        measures: "The named percentiles of a phase, from the moment at which calls were due, and the share of calls that succeeded, each with a Wilson 95% interval.",
+        recipe: "None: it judges the load and the faults that the suite names.",
+        defaults: "`phase: baseline`; there is no bound that is not written.",
+        inconclusive: "Too few calls for a percentile; calls over the bound while the machine stalled.",
+    };
 
     fn validate(&self) -> Result<(), String> {
         let says_something =

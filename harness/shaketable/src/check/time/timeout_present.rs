@@ -10,7 +10,7 @@ use shaketable_faults::units::HumanDuration;
 
 use crate::check::recipe::{Alone, Kinds, Recipe, about, hangs};
 use crate::check::view::{View, gave_up, nanos, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::EdgeName;
 use crate::record::{Call, EdgeFacts, Exchange, Nanos, Outcome, Phase, Recording};
 
@@ -36,6 +36,12 @@ impl Known for TimeoutPresent {
     const HOLDS_WHEN: &'static str =
         "the caller gives up on a hung edge by itself, within the bound";
     const EXAMPLE: &'static str = "timeout_present: { within: 5s }";
+    const PAGE: Page = Page {
+        measures: "The time from the start of a hung exchange until its caller closes it, of its own accord: not because its own caller left, or because a process died. Every such time keeps the bound, and no exchange is open for longer, however it ends.",
+        recipe: "One call that needs the edge for each way of hanging: the connection is never accepted, it is accepted and then silent, headers come and no body, the body drips for ever.",
+        defaults: "`within: 5s` is our proposal: longer than anybody should wait for one answer.",
+        inconclusive: "No exchange met the hang; the hang was shorter than the bound; some exchanges waited far longer than those that were given up.",
+    };
     const TIMED: bool = false;
 }
 

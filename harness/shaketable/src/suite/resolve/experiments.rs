@@ -206,7 +206,9 @@ impl Reader<'_> {
         let mut checks = Vec::new();
         for path in paths {
             match self.bundle(&path) {
-                Some((bundle, edge)) => checks.extend(self.bundled(&path, bundle, edge.as_ref(), edges)),
+                Some((bundle, edge)) => {
+                    checks.extend(self.bundled(&path, bundle, edge.as_ref(), edges));
+                }
                 None => checks.extend(self.check(&path)),
             }
         }
