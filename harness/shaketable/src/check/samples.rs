@@ -226,9 +226,7 @@ mod tests {
     use crate::check::hand_made::{BASELINE, FAULT, HandMade, MS, RECOVERY, S, listener};
     use crate::record::{ListenQueue, Phase, Recording};
 
-    fn threads(sample: &Sample) -> Option<u64> {
-        Some(sample.threads.into())
-    }
+    const THREADS: fn(&Sample) -> Option<u64> = |sample| Some(sample.threads.into());
 
     /// Ten samples a second, whose threads are these in turn, each for a tenth of the fault phase.
     fn with_threads(values: [u32; 10]) -> Recording {
@@ -285,7 +283,7 @@ mod tests {
     #[test]
     fn a_spread_is_of_what_was_seen() {
         let recording = with_threads([4, 4, 4, 4, 4, 4, 9, 9, 2, 4]);
-        let spread = in_fault(&recording, |sampled, mark| sampled.spread(mark, threads));
+        let spread = in_fault(&recording, |sampled, mark| sampled.spread(mark, THREADS));
         let expected = Spread {
             min: 2,
             median: 4,
@@ -309,7 +307,7 @@ mod tests {
         let recording = made
             .sampled("order", FAULT.start + S..FAULT.end, 4 * S, sample)
             .done();
-        let levels = in_fault(&recording, |sampled, mark| sampled.levels(mark, threads));
+        let levels = in_fault(&recording, |sampled, mark| sampled.levels(mark, THREADS));
         let level = |from, until, count| Level { from, until, count };
         assert_eq!(
             levels,
@@ -328,7 +326,7 @@ mod tests {
         let flat = |values, range| {
             let recording = with_threads(values);
             in_fault(&recording, |sampled, mark| {
-                sampled.flat(mark, range, threads)
+                sampled.flat(mark, range, THREADS)
             })
             .unwrap()
         };

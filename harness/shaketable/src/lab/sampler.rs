@@ -81,6 +81,8 @@ impl Drop for Sampler {
 
 fn watch(mut watcher: Watcher, clock: Clock, books: &Mutex<Vec<Book>>, end: &AtomicBool) {
     let (mut looking, mut counting) = (Pace::new(LOOKING), Pace::new(COUNTING));
+    // The first look finds out, once, what all others know.
+    watcher.look();
     while !end.load(Ordering::Relaxed) {
         let at = clock.now();
         if at < looking.due {
@@ -91,8 +93,9 @@ fn watch(mut watcher: Watcher, clock: Clock, books: &Mutex<Vec<Book>>, end: &Ato
         let looks = watcher.look();
         let looked = own_cpu();
         let sockets = (at >= counting.due).then(|| watcher.sockets());
+        let counted = own_cpu().saturating_sub(looked);
         if sockets.is_some() {
-            counting.next(at, own_cpu().saturating_sub(looked));
+            counting.paid(at, counted);
         }
         let sockets = sockets.flatten().unwrap_or_default();
         let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,38 +103,26 @@ fn watch(mut watcher: Watcher, clock: Clock, books: &Mutex<Vec<Book>>, end: &Ato
             book.note(at, look, sockets.get(place).copied());
         }
         drop(books);
-        looking.next(at, looked.saturating_sub(began));
+        let rest = own_cpu().saturating_sub(began).saturating_sub(counted);
+        looking.paid(at, rest);
     }
 }
 
-/// When something is due again that may cost only so much.
+/// When something is due again that may cost only so much: each time has to have been paid for.
 #[derive(Debug)]
 struct Pace {
     /// One part in how many.
     share: Nanos,
-    /// What it costs, the last times counting most.
-    cost: Nanos,
     due: Nanos,
 }
 
 impl Pace {
     fn new(share: Nanos) -> Self {
-        Self {
-            share,
-            cost: 0,
-            due: 0,
-        }
+        Self { share, due: 0 }
     }
 
-    fn next(&mut self, began: Nanos, cost: Nanos) {
-        // The first one has to find out what later ones know.
-        let first = self.due == 0;
-        self.cost = if first {
-            cost / 4
-        } else {
-            (3 * self.cost + cost) / 4
-        };
-        self.due = began + APART.max(self.cost * self.share);
+    fn paid(&mut self, began: Nanos, cost: Nanos) {
+        self.due = began.saturating_add(APART.max(cost.saturating_mul(self.share)));
     }
 }
 
@@ -151,7 +142,7 @@ mod tests {
     fn times_in_10_s(cost: Nanos) -> u64 {
         let (mut pace, mut now, mut times) = (Pace::new(LOOKING), 1, 0);
         while now < 10_000 * MS {
-            pace.next(now, cost);
+            pace.paid(now, cost);
             now = pace.due;
             times += 1;
         }
@@ -164,9 +155,8 @@ mod tests {
             assert!(times_in_10_s(cost) >= 100, "{cost}");
         }
         for cost in [MS, 3 * MS, 10 * MS] {
-            // Until it is known what it costs, a little more than its share.
             let used = times_in_10_s(cost) * cost;
-            assert!((25 * MS..=80 * MS).contains(&used), "{cost}: {used}");
+            assert_eq!(used, 10_000 * MS / LOOKING, "{cost}");
         }
     }
 }

@@ -418,7 +418,7 @@ mod tests {
             cpu: at / 10,
             queue: Some(queue),
             // Not counted every time.
-            sockets: (at % (200 * MS) == 0).then_some(sockets),
+            sockets: at.is_multiple_of(200 * MS).then_some(sockets),
         }
     }
 

@@ -51,6 +51,10 @@ struct Tree {
     listening: BTreeSet<String>,
     /// How often these have changed.
     generation: u32,
+    /// All of its processes at the last look, with those that nobody had reaped yet.
+    pids: Vec<Pid>,
+    /// What those had used of a processor, in ticks, that the keeper has reaped.
+    reaped: u64,
     /// The most that it has used of a processor: what nobody reaps is counted no more.
     cpu: Nanos,
 }
@@ -73,6 +77,8 @@ impl Watcher {
             processes: BTreeMap::new(),
             listening: BTreeSet::new(),
             generation: 0,
+            pids: Vec::new(),
+            reaped: 0,
             cpu: 0,
         };
         let system = |name, usual| {
@@ -247,9 +253,13 @@ impl Tree {
             fds: Some(0),
             ..Look::default()
         };
-        // What has ended is on its keeper's account, or on that of whoever else has reaped it.
-        let keeper = Stat::read(Pid::from_raw(self.subject.keeper));
-        let mut ticks = keeper.map_or(0, |stat| stat.ticks_of_children);
+        // What has ended is on the account of whoever has reaped it, which may be the keeper.
+        if self.pids != pids {
+            let keeper = Stat::read(Pid::from_raw(self.subject.keeper));
+            self.reaped = keeper.map_or(self.reaped, |stat| stat.ticks_of_children);
+            self.pids = pids.to_vec();
+        }
+        let mut ticks = self.reaped;
         let mut alive = BTreeMap::new();
         for &pid in pids {
             let Some(stat) = Stat::read(pid) else {
