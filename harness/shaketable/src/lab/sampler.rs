@@ -156,7 +156,8 @@ mod tests {
         }
         for cost in [MS, 3 * MS, 10 * MS] {
             let used = times_in_10_s(cost) * cost;
-            assert_eq!(used, 10_000 * MS / LOOKING, "{cost}");
+            let share = 10_000 * MS / LOOKING;
+            assert!((share..share + cost).contains(&used), "{cost}: {used}");
         }
     }
 }
