@@ -13,7 +13,7 @@ use crate::check::{self, Check};
 use crate::judge::judge;
 use crate::load::histograms;
 use crate::record::{self, ReadError, Recording};
-use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome, json};
+use crate::report::{self, ExperimentReport, LoadReport, PhaseReport, Report, RunOutcome, json};
 use crate::suite::{CheckEntry, Suite};
 
 /// The file of an experiment's recording.
@@ -190,6 +190,7 @@ fn judge_experiment(
         ready_s: ready as f64 / 1e9,
         wall_s: recording.end as f64 / 1e9,
         calls: recording.calls.len() as u64,
+        load: LoadReport::of(&recording),
         dir: dir.to_owned(),
     };
     Ok((recording, report))
