@@ -451,6 +451,54 @@ fn goodput_counts_valid_answers_of_the_order_system() {
 }
 
 #[test]
+fn a_body_that_breaks_its_schema_is_a_wrong_answer_that_says_where() {
+    let stage = Stage::new();
+    stage.write(
+        "order.schema.json",
+        r##"{ "properties": { "lines": { "items": { "$ref": "#/$defs/line" } } },
+              "$defs": { "line": { "required": ["sku"] } } }"##,
+    );
+    let desk = Desk::open(|asked: &Asked| {
+        let body = match asked.what.as_str() {
+            "GET /right" => r#"{"lines":[{"sku":"A1"}]}"#,
+            "GET /text" => "no order",
+            _ => r#"{"lines":[{"sku":"A1"},{"price":null}]}"#,
+        };
+        Some(("200 OK", String::new(), body.to_owned()))
+    });
+    let told = run(
+        &stage,
+        &desk,
+        r"  rate: 40/s
+  requests:
+    - { to: desk, get: /right, valid: { schema: order.schema.json } }
+    - { to: desk, get: /wrong, valid: { schema: order.schema.json } }
+    - { to: desk, get: /here, valid: { schema: { properties: { lines: { maxItems: 1 } } } } }
+    - { to: desk, get: /text, valid: { schema: order.schema.json } }",
+    );
+    for (class, worth) in [
+        ("right", "full"),
+        ("wrong", "wrong"),
+        ("here", "wrong"),
+        ("text", "wrong"),
+    ] {
+        let calls = told.of(&format!("GET /{class}"));
+        let mut answered = calls.iter().filter(|call| call["outcome"] == "answered");
+        assert!(answered.all(|call| call["worth"] == worth), "{class}");
+    }
+    let errors = told.summary["errors"].as_array().unwrap().iter();
+    let said: BTreeSet<&str> = errors
+        .map(|error| error["example"].as_str().unwrap())
+        .collect();
+    let wanted = [
+        "the body breaks its schema: at /lines/1: missing properties 'sku'",
+        "the body breaks its schema: at /lines: maximum 1 items required, but got 2 items",
+        "no schema fits the body; the body is not JSON",
+    ];
+    assert_eq!(said, BTreeSet::from(wanted));
+}
+
+#[test]
 fn an_asynchronous_order_is_one_call() {
     let stage = Stage::new();
     example(&stage, "order-async.yaml").exits(0);

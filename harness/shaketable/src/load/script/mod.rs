@@ -6,7 +6,7 @@
 //! - `act`: what a call does; `exec`: a command as a call; `poll`: asking until an answer is final;
 //! - [`template`]: what is filled in, from [`data`], from what was captured, or by chance;
 //! - `capture`: what a step takes from its answer for later ones;
-//! - `oracle`: what an answer is worth; `answer`: an answer as these look at it; `pattern`.
+//! - `oracle`: what an answer is worth; `answer`: an answer as these look at it; `pattern`; `schema`.
 //!
 //! **Invariant:** a request that is the same every time costs what its exchange costs: nothing is
 //! filled in, kept or judged for it.
@@ -20,6 +20,7 @@ mod oracle;
 mod pattern;
 mod poll;
 mod run;
+mod schema;
 pub mod template;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use exec::{Commands, Program};
 pub use oracle::{Expected, Matcher, Oracle, StatusRange};
 pub use pattern::Pattern;
 pub use poll::Poll;
+pub use schema::{BodySchema, WrongSchema};
 
 /// What one arrival does.
 #[derive(Clone, Debug)]
