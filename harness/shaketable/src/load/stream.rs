@@ -8,10 +8,9 @@ use std::time::Duration;
 use shaketable_faults::dice::join;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Quiet, alone};
 use super::mix::Mix;
 use super::pace::Pace;
-use super::script::{Arrived, Done, Due, Ground, Script};
+use super::script::{Arrived, Done, Due, Ground, Manner, Script};
 use super::spec::{Arrival, Stream};
 use crate::check::view::nanos;
 use crate::record::{Call, Nanos, Phase};
@@ -53,10 +52,15 @@ impl Running {
 
     /// Does each of its scripts once, alone. These arrivals are counted apart, and what is random
     /// about them is their own.
-    pub(super) async fn survey(&self, ground: &Rc<Ground>, quiet: &Quiet) {
+    pub(super) async fn survey(&self, ground: &Rc<Ground>) {
         for script in &self.stream.scripts {
-            let index = self.surveyed.replace(self.surveyed.get() + 1);
-            alone(script, (join(self.seed, SURVEY), index), ground, quiet).await;
+            let arrived = Arrived {
+                due: Due::InTurn,
+                manner: Manner::Survey,
+                seed: join(self.seed, SURVEY),
+                index: self.surveyed.replace(self.surveyed.get() + 1),
+            };
+            script.run(ground, arrived).await;
         }
     }
 
@@ -65,7 +69,6 @@ impl Running {
         self: Rc<Self>,
         ground: Rc<Ground>,
         pace: Pace,
-        quiet: Quiet,
         phase_began: Nanos,
         stop: CancellationToken,
     ) {
@@ -103,7 +106,13 @@ impl Running {
                     () = stop.cancelled() => return,
                 }
                 while let Some((script, index, _)) = self.next(&ground, until, &stop) {
-                    alone(script, (self.seed, index), &ground, &quiet).await;
+                    let arrived = Arrived {
+                        due: Due::InTurn,
+                        manner: Manner::Alone,
+                        seed: self.seed,
+                        index,
+                    };
+                    script.run(&ground, arrived).await;
                 }
             }
         }
@@ -135,7 +144,7 @@ impl Running {
                     under_way.spawn_local(async move {
                         let arrived = Arrived {
                             due: Due::At(intended),
-                            serial: false,
+                            manner: Manner::Together,
                             seed,
                             index,
                         };
@@ -162,7 +171,7 @@ impl Running {
         while let Some((script, index, now)) = self.next(ground, until, stop) {
             let arrived = Arrived {
                 due: Due::Now(now),
-                serial: false,
+                manner: Manner::Together,
                 seed: self.seed,
                 index,
             };

@@ -23,12 +23,15 @@ mod run;
 mod schema;
 pub mod template;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shaketable_faults::observe::Clock;
 
 use super::client::Client;
+use super::quiet::Quiet;
 use super::recorder::Recorder;
 use crate::record::Nanos;
 
@@ -113,6 +116,9 @@ pub(super) struct Ground {
     pub(super) client: Client,
     pub(super) recorder: Arc<dyn Recorder>,
     pub(super) trace_base: u64,
+    pub(super) quiet: Quiet,
+    /// The classes of which a call timed out in the survey: another would take as long, and show no more.
+    pub(super) given_up: RefCell<BTreeSet<u16>>,
 }
 
 /// One arrival.
@@ -120,12 +126,23 @@ pub(super) struct Ground {
 pub(super) struct Arrived {
     /// When its first call should be sent.
     pub(super) due: Due,
-    /// Whether it is made alone.
-    pub(super) serial: bool,
+    /// How its calls are made.
+    pub(super) manner: Manner,
     /// What is random about it depends on: the seed of its stream.
     pub(super) seed: u64,
     /// Which arrival of its stream it is, from 0.
     pub(super) index: u64,
+}
+
+/// How the calls of an arrival are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Whatever else is under way.
+    Together,
+    /// Alone: with quiescence after each, so that what it causes is known to be its own.
+    Alone,
+    /// Alone, to find out what each kind of call needs; one that has timed out is not made again.
+    Survey,
 }
 
 /// When a call should be sent. Reading the clock is a good part of what a call costs, so it is
