@@ -498,6 +498,82 @@ fn a_body_that_breaks_its_schema_is_a_wrong_answer_that_says_where() {
     assert_eq!(said, BTreeSet::from(wanted));
 }
 
+/// A load that makes up ids, with a seed; what the service was asked: what is random, and the ids.
+fn with_a_seed(
+    stage: &Stage,
+    service: &str,
+    asked: impl Fn() -> Vec<Value>,
+) -> [BTreeSet<String>; 2] {
+    let suite = format!(
+        "
+name: asked
+seed: 7
+services:
+  desk: {service}
+load:
+  burst: 5
+  request:
+    to: desk
+    post: /orders
+    idempotency_key: true
+    json: {{ id: \"{{{{id}}}}\", uuid: \"{{{{uuid}}}}\", lot: \"{{{{random 1..1000000}}}}\" }}
+phases: {{ warm_up: 50ms, baseline: 200ms, fault: 100ms, recovery: 50ms }}
+experiments:
+  quiet: {{ expect: [{{ slo: {{ max: 20s }} }}] }}
+"
+    );
+    stage.run(&suite);
+    let asked = asked();
+    assert!(
+        asked.len() >= 8,
+        "a survey of three and a burst of five: {asked:?}"
+    );
+    let all = |keys: &[&str]| {
+        let values = asked
+            .iter()
+            .flat_map(|body| keys.iter().map(|key| body[*key].to_string()));
+        values.collect()
+    };
+    [all(&["lot"]), all(&["id", "uuid", "key"])]
+}
+
+/// What was asked, as these tests look at it.
+fn body_and_key(body: &str, key: &str) -> Value {
+    let mut asked: Value = serde_json::from_str(body).unwrap();
+    asked["key"] = json!(key);
+    asked
+}
+
+#[test]
+fn ids_come_again_with_the_seed_but_where_a_service_may_remember_them() {
+    let stage = Stage::new();
+    let desk = Desk::open(|_: &Asked| Some(("200 OK", String::new(), String::new())));
+    let service = format!("{{ address: \"{}\" }}", desk.address);
+    let of_desk = |from: usize| {
+        let asked = desk.asked().into_iter().skip(from);
+        let asked =
+            asked.map(|asked| body_and_key(&asked.body, asked.header("idempotency-key").unwrap()));
+        asked.collect()
+    };
+    let [random, ids] = with_a_seed(&stage, &service, || of_desk(0));
+    let before = desk.asked().len();
+    let [random_again, ids_again] = with_a_seed(&stage, &service, || of_desk(before));
+    assert_eq!(random, random_again);
+    assert!(ids.is_disjoint(&ids_again), "{ids:?} {ids_again:?}");
+
+    // A stub is the same at the beginning of each run.
+    let service = "{ stub: { routes: [{ post: /orders, state: { put: { \"{{header.idempotency-key}}\": \"{{body}}\" } } }] } }";
+    let of_stub = || {
+        let told: Value = serde_json::from_str(&stage.read("out/quiet/desk.stub.json")).unwrap();
+        let kept = told["state"].as_object().unwrap().iter();
+        kept.map(|(key, body)| body_and_key(&body.to_string(), key))
+            .collect()
+    };
+    let first = with_a_seed(&stage, service, of_stub);
+    std::fs::remove_dir_all(stage.out()).unwrap();
+    assert_eq!(with_a_seed(&stage, service, of_stub), first);
+}
+
 #[test]
 fn an_asynchronous_order_is_one_call() {
     let stage = Stage::new();

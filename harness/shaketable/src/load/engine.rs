@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use shaketable_faults::dice::join;
 use shaketable_faults::observe::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -80,6 +81,7 @@ impl Engine {
                         client: Client::new(spec.targets),
                         recorder,
                         trace_base: spec.trace_base,
+                        ids: join(spec.trace_base, spec.salt),
                         quiet: Quiet::by(activity),
                         given_up: RefCell::new(BTreeSet::new()),
                     });

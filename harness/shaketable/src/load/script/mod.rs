@@ -116,6 +116,8 @@ pub(super) struct Ground {
     pub(super) client: Client,
     pub(super) recorder: Arc<dyn Recorder>,
     pub(super) trace_base: u64,
+    /// What the ids that templates make up depend on.
+    pub(super) ids: u64,
     pub(super) quiet: Quiet,
     /// The classes of which a call timed out in the survey: another would take as long, and show no more.
     pub(super) given_up: RefCell<BTreeSet<u16>>,

@@ -43,7 +43,7 @@ impl Script {
     pub(in crate::load) async fn run(&self, ground: &Rc<Ground>, arrived: Arrived) -> Done {
         let mut due = arrived.due;
         let data = self.data.as_deref();
-        let mut scene = Scene::new(arrived.seed, ground.trace_base, arrived.index, data);
+        let mut scene = Scene::new(arrived.seed, ground.ids, arrived.index, data);
         let mut done = Done::Met;
         let survey = arrived.manner == Manner::Survey;
         for (number, step) in (0..).zip(&self.steps) {
