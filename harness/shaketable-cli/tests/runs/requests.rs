@@ -615,6 +615,23 @@ fn a_success_is_a_valid_answer_and_not_a_status() {
     for (valid, code) in [("odd", 0), ("done", 1)] {
         let stage = Stage::new();
         let suite = suite(&desk, &load(valid)).replace("max: 20s", "success: 60%");
-        undisturbed(|| stage.run(&suite)).exits(code);
+        let done = undisturbed(|| stage.run(&suite));
+        done.exits(code);
+        let errors = &done.report()["experiments"][0]["load"]["errors"];
+        if code == 0 {
+            done.keeps_quiet_about("errors of calls");
+            assert_eq!(*errors, json!([]));
+            continue;
+        }
+        done.says("errors of calls in baseline, fault and recovery:");
+        let example = r#"/state is "odd", not "done""#;
+        done.says(&format!("GET /: wrong answer; {example}"));
+        assert_eq!(errors[0]["call"], "GET /");
+        assert_eq!(errors[0]["what"], "wrong answer");
+        assert_eq!(errors[0]["example"], example);
+        assert!(errors[0]["baseline"].as_u64().unwrap() >= 20, "{errors}");
+        // What was recorded can be reported again.
+        let again = stage.call(["judge".as_ref(), stage.out().as_os_str()]);
+        again.exits(1).says("GET /: wrong answer;");
     }
 }
