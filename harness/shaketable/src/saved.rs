@@ -86,7 +86,9 @@ pub fn judge_again(dir: &Path, suite: Option<&Suite>) -> Result<Report, SavedErr
                 .file_name()
                 .map_or_else(|| dir.to_owned(), |name| dir.join(name));
             if own.join(RECORDING).is_file() {
-                experiment.verdicts = judge_experiment(&own, suite)?.1.verdicts;
+                let judged = judge_experiment(&own, suite)?.1;
+                experiment.verdicts = judged.verdicts;
+                experiment.load = judged.load;
             }
         }
         let outcomes = report.experiments.iter().map(ExperimentReport::outcome);
