@@ -72,8 +72,11 @@ pub(crate) enum Command {
         #[arg(value_enum, default_value_t = SchemaOf::Suite)]
         of: SchemaOf,
     },
-    /// List the checks that exist
-    Checks,
+    /// List the checks that exist, or tell all of one
+    Checks {
+        /// The check to be told of
+        name: Option<String>,
+    },
     /// List the faults that exist, or tell all of one
     Faults {
         /// The fault to be told of

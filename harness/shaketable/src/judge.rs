@@ -1,8 +1,8 @@
 //! Judges a recording by a list of checks, and never lets a pass through that nothing supports.
 
-use crate::check::view::{View, time};
+use crate::check::view::{Trial, View, time};
 use crate::check::{self, Check, State, Verdict};
-use crate::record::{Call, Nanos, Outcome, Phase, PhaseMark, Recording};
+use crate::record::{Call, FaultMark, Nanos, Outcome, Phase, PhaseMark, Recording};
 
 /// Beyond this send lateness (p99) the load came in bursts that the suite did not ask for. Less is
 /// no doubt about a pass, as latency counts from the intended time; and a failure of timing has it
@@ -18,10 +18,11 @@ pub fn judge<'a>(
     checks: impl IntoIterator<Item = &'a dyn Check>,
     recording: &Recording,
 ) -> Vec<Verdict> {
-    let doubts = Doubts::of(recording);
+    let view = View::new(recording);
+    let doubts = Doubts::of(&view);
     checks
         .into_iter()
-        .flat_map(|check| check.judge(recording))
+        .flat_map(|check| check.judge(&view))
         .map(|verdict| doubts.about(verdict))
         .collect()
 }
@@ -35,11 +36,10 @@ struct Doubts {
 }
 
 impl Doubts {
-    fn of(recording: &Recording) -> Self {
-        let view = View::new(recording);
+    fn of(view: &View<'_>) -> Self {
         Self {
-            general: general(&view),
-            timing: timing(&view),
+            general: general(view),
+            timing: timing(view),
         }
     }
 
@@ -90,7 +90,20 @@ fn timing(view: &View<'_>) -> Vec<String> {
 fn general(view: &View<'_>) -> Vec<String> {
     let recording = view.recording;
     let mut doubts = Vec::new();
-    for fault in view.unreached_faults() {
+    // What is tried on calls made one at a time, the checks count themselves: one that did not come
+    // about says nothing of the others.
+    let trials = view.trials();
+    let tried_alone = |fault: &&FaultMark| {
+        let trial = |trial: &Trial<'_>| {
+            trial
+                .faults
+                .iter()
+                .any(|tried| std::ptr::eq(*tried, *fault))
+        };
+        trials.iter().any(trial)
+    };
+    let unreached = view.unreached_faults().into_iter();
+    for fault in unreached.filter(|fault| !tried_alone(fault)) {
         let edge = recording
             .edges
             .get(fault.edge)
@@ -146,7 +159,7 @@ mod tests {
     struct Says(State, &'static str);
 
     impl Check for Says {
-        fn judge(&self, _: &Recording) -> Vec<Verdict> {
+        fn judge(&self, _: &View<'_>) -> Vec<Verdict> {
             let verdict = Verdict::about(self.1, "all", "claim");
             vec![match self.0 {
                 State::Pass => verdict.pass(),
@@ -289,9 +302,11 @@ mod tests {
     #[test]
     fn a_failure_outweighs_what_is_unknown_and_that_a_pass() {
         let of = |states: &[State]| {
+            let recording = Recording::default();
+            let view = View::new(&recording);
             let verdicts = states
                 .iter()
-                .flat_map(|state| Says(*state, "says").judge(&Recording::default()));
+                .flat_map(|state| Says(*state, "says").judge(&view));
             overall(&verdicts.collect::<Vec<_>>())
         };
         assert_eq!(

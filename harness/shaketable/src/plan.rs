@@ -79,7 +79,7 @@ impl Plan {
         self.suite
             .experiments
             .values()
-            .map(|experiment| experiment.phases.total())
+            .map(Experiment::planned)
             .sum()
     }
 }

@@ -7,7 +7,10 @@ use shaketable::{check, fault};
 use crate::exit::{self, Exit};
 use crate::terminal::{complain, parameters, say, table, text, width};
 
-pub(super) fn checks() -> Exit {
+pub(super) fn checks(name: Option<&str>) -> Exit {
+    if let Some(name) = name {
+        return one_check(name);
+    }
     let rows = check::CATALOGUE.iter().map(|kind| {
         vec![
             kind.name.to_owned(),
@@ -16,6 +19,42 @@ pub(super) fn checks() -> Exit {
         ]
     });
     say(&table(&["check", "holds when", "example"], rows.collect()));
+    for bundle in check::bundle::BUNDLES {
+        say(&format!(
+            "\n{} stands for {}: {}",
+            bundle.name, bundle.stands_for, bundle.example
+        ));
+    }
+    say("\nshaketable checks NAME tells all of one.");
+    exit::OK
+}
+
+fn one_check(name: &str) -> Exit {
+    let Some(kind) = check::find(name) else {
+        let near = near(name, check::CATALOGUE.iter().map(|kind| kind.name));
+        let near = near.map_or_else(String::new, |near| format!("; is it `{near}`?"));
+        complain(&format!("there is no check `{name}`{near}"));
+        return exit::USAGE;
+    };
+    let paragraph = |says: &str| {
+        let lines = text::lines(says, width().saturating_sub(4));
+        let lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
+        lines.join("\n")
+    };
+    say(&format!("{name}\n{}", paragraph(kind.holds_when)));
+    for (head, says) in [
+        ("What is measured", kind.page.measures),
+        (
+            "What it brings, where the suite names no fault",
+            kind.page.recipe,
+        ),
+        ("Defaults", kind.page.defaults),
+        ("Inconclusive when", kind.page.inconclusive),
+    ] {
+        say(&format!("\n{head}\n{}", paragraph(says)));
+    }
+    say(&format!("\nExample\n  {}\n\nTo be set", kind.example));
+    say(parameters(name, &kind.whole_schema()).trim_end());
     exit::OK
 }
 

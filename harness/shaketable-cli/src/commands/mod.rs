@@ -31,7 +31,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Plan { suite, select } => plan::plan(&suite, &select),
         Command::Judge { run, suite, volume } => judge::judge(&run, suite.as_deref(), volume),
         Command::Schema { of } => schema(of),
-        Command::Checks => list::checks(),
+        Command::Checks { name } => list::checks(name.as_deref()),
         Command::Faults { name } => list::faults(name.as_deref()),
         Command::Load(args) => load::load(&args),
         Command::Proxy(args) => proxy::proxy(&args),

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use shaketable::between::form::Form;
+use shaketable::check::recipe::Kinds;
 use shaketable::plan::Plan;
 use shaketable::stub::Spec;
-use shaketable::suite::{Edge, Experiment, Goose, Journey, Start};
+use shaketable::suite::{Edge, Experiment, Goose, Journey, Lasts, Stage, Start};
 use shaketable::units::brief;
 
 use super::suites;
@@ -128,15 +129,7 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
         }
         out.push('\n');
     }
-    let phases = experiment.phases;
-    let _ = writeln!(
-        out,
-        "  phases warm-up {}, baseline {}, fault {}, recovery {}",
-        brief(phases.warm_up),
-        brief(phases.baseline),
-        brief(phases.fault),
-        brief(phases.recovery)
-    );
+    let _ = writeln!(out, "  phases {}", phases_text(&experiment.stages));
     if experiment.load.streams.is_empty() && experiment.load.goose.is_none() {
         let _ = writeln!(out, "  load   none");
     }
@@ -163,6 +156,32 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
         };
         let _ = writeln!(out, "  check  {} {params}", check.kind.name);
     }
+}
+
+/// The phases in a line.
+fn phases_text(stages: &[Stage]) -> String {
+    let stage = |stage: &Stage| match stage.lasts {
+        Lasts::Time(time) => format!("{} {}", stage.phase.name(), brief(time)),
+        Lasts::Calls { each, of } => {
+            let of = match of {
+                Kinds::One => "the first kind of call that needs the edge",
+                Kinds::All => "each kind of call that needs the edge",
+                Kinds::Every => "each kind of call",
+            };
+            let which: Vec<String> = stage.faults.iter().map(|n| (n + 1).to_string()).collect();
+            let faults = match which.as_slice() {
+                [] => String::new(),
+                which => format!(" with fault {}", which.join(" and ")),
+            };
+            format!(
+                "\n         {}{faults}: {each} × {of}, alone",
+                stage.phase.name()
+            )
+        }
+        Lasts::Settled => "until all is well again".to_owned(),
+    };
+    let stages: Vec<String> = stages.iter().map(stage).collect();
+    stages.join(", ")
 }
 
 /// What is asked, by weight.

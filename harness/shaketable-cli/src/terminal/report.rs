@@ -81,7 +81,7 @@ impl Page {
         let faults = if report.faults.is_empty() {
             "no faults".to_owned()
         } else {
-            report.faults.join(", ")
+            some_of(&report.faults)
         };
         let name = format!(
             "{} {}: {faults}",
@@ -263,6 +263,16 @@ fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// The first faults of many.
+fn some_of(faults: &[String]) -> String {
+    const SHOWN: usize = 2;
+    let shown = faults.iter().take(SHOWN).cloned().collect::<Vec<_>>();
+    match faults.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

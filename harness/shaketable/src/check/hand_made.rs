@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use shaketable_faults::observe::{Ended, Exchange, Nanos, Seen};
 
+use super::view::View;
 use super::{Check, State, Verdict};
 use crate::names::EdgeName;
 use crate::record::{
@@ -395,7 +396,8 @@ impl HandMade {
 
     /// All that a check says of it.
     pub(crate) fn all_judged_by(self, check: &impl Check) -> Vec<Verdict> {
-        let verdicts = check.judge(&self.done());
+        let recording = self.done();
+        let verdicts = check.judge(&View::new(&recording));
         assert!(!verdicts.is_empty());
         for verdict in &verdicts {
             let explained = verdict

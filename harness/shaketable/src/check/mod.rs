@@ -4,10 +4,13 @@
 //! **Invariant:** no verdict without evidence. A check counts how often what it judges was
 //! exercised; without that it is inconclusive and says why.
 
+mod attribution;
+pub mod bundle;
 #[cfg(test)]
 pub(crate) mod hand_made;
 mod latency;
 mod normal;
+pub mod recipe;
 mod stalls;
 pub mod stats;
 pub mod verdict;
@@ -16,17 +19,27 @@ pub mod view;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::record::Recording;
+use crate::record::EdgeFacts;
+use recipe::Recipe;
 pub use verdict::{State, Verdict};
+use view::View;
 
 /// One resilience assertion.
 pub trait Check: Debug + Send + Sync {
     /// Judges a recording; at least one verdict, one for each thing it is said of.
-    fn judge(&self, recording: &Recording) -> Vec<Verdict>;
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict>;
+
+    /// What it needs to be shaken by, where the suite names no fault; nothing, where it judges what
+    /// it finds.
+    fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
+        let _ = edges;
+        Vec::new()
+    }
 }
 
 /// What is known of a kind of check without making one.
@@ -38,12 +51,27 @@ pub struct Kind {
     pub holds_when: &'static str,
     /// A complete example of the entry.
     pub example: &'static str,
+    /// What its reference says of it.
+    pub page: Page,
     /// Whether its verdict rests on how long things took, and not on counts and order alone.
     pub timed: bool,
     /// The JSON Schema of its parameters.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// Makes the check from its parameters; `{}` gives every default.
     pub build: fn(&Value) -> Result<Arc<dyn Check>, String>,
+}
+
+impl Kind {
+    /// The JSON Schema of its parameters, complete by itself.
+    pub fn whole_schema(&self) -> Value {
+        let mut generator = SchemaSettings::draft2020_12().into_generator();
+        let mut schema = (self.schema)(&mut generator).to_value();
+        if let Some(object) = schema.as_object_mut() {
+            let definitions = generator.take_definitions(true);
+            object.insert("$defs".to_owned(), Value::Object(definitions));
+        }
+        schema
+    }
 }
 
 impl Debug for Kind {
@@ -54,11 +82,25 @@ impl Debug for Kind {
     }
 }
 
+/// The reference of a check: what it measures and how, in whole sentences.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// What is measured, and the formula by which it is decided.
+    pub measures: &'static str,
+    /// What it brings where the suite names no fault.
+    pub recipe: &'static str,
+    /// The defaults, each with its source.
+    pub defaults: &'static str,
+    /// What makes it inconclusive.
+    pub inconclusive: &'static str,
+}
+
 /// What each kind of check says of itself. The type is also the set of its parameters.
 pub(crate) trait Known: Check + DeserializeOwned + JsonSchema + Sized + 'static {
     const NAME: &'static str;
     const HOLDS_WHEN: &'static str;
     const EXAMPLE: &'static str;
+    const PAGE: Page;
     const TIMED: bool = true;
 
     /// What the types of the parameters cannot say.
@@ -78,6 +120,7 @@ const fn kind<C: Known>() -> Kind {
         name: C::NAME,
         holds_when: C::HOLDS_WHEN,
         example: C::EXAMPLE,
+        page: C::PAGE,
         timed: C::TIMED,
         schema: |generator| generator.subschema_for::<C>(),
         build: build::<C>,
@@ -113,4 +156,62 @@ pub const ALWAYS: &str = "process_survival";
 /// Looks a kind up by its key in a suite.
 pub fn find(name: &str) -> Option<&'static Kind> {
     CATALOGUE.iter().find(|kind| kind.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use shaketable_faults::{Protocol, fault};
+
+    use super::*;
+
+    /// An edge of each sort.
+    fn edges() -> Vec<EdgeFacts> {
+        let edge = |callee: &str, soft, protocol| EdgeFacts {
+            name: format!("order -> {callee}").parse().unwrap(),
+            soft,
+            marked: soft,
+            protocol,
+        };
+        vec![
+            edge("inventory", false, Protocol::Http),
+            edge("pricing", true, Protocol::Auto),
+            edge("store", false, Protocol::Tcp),
+        ]
+    }
+
+    #[test]
+    fn every_recipe_asks_for_faults_that_there_are() {
+        for kind in CATALOGUE {
+            let Ok(check) = (kind.build)(&json!({})) else {
+                continue;
+            };
+            for recipe in check.recipes(&edges()) {
+                for written in &recipe.faults {
+                    let map = written.as_object().unwrap();
+                    let mut known = map
+                        .iter()
+                        .filter_map(|(key, value)| Some((fault::find(key)?.build)(value)));
+                    let built = known
+                        .next()
+                        .unwrap_or_else(|| panic!("{}: {written}", kind.name));
+                    assert!(
+                        built.is_ok() && known.next().is_none(),
+                        "{}: {written}: {built:?}",
+                        kind.name
+                    );
+                    assert!(recipe.edge.is_some(), "{}: {written} is nowhere", kind.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bundles_name_checks_that_there_are() {
+        for bundle in bundle::BUNDLES {
+            for edge in edges() {
+                assert!(!(bundle.members)(&edge).is_empty(), "{}", bundle.name);
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use shaketable_faults::units::brief;
 
+use super::attribution::{self, Attribution};
 use super::stalls::Stalls;
 use super::stats;
 use crate::names::{EdgeName, RequestName};
@@ -12,29 +13,30 @@ use crate::record::{
     Call, Ended, Exchange, FaultMark, Nanos, Outcome, Phase, PhaseMark, Recording,
 };
 
-/// After the last serial call, so long exchanges are still counted as its own.
-const TAIL: Nanos = 200_000_000;
+pub use super::attribution::By;
 
 /// A recording with the questions that checks ask of it.
 #[derive(Debug)]
 pub struct View<'a> {
     /// The recording itself.
     pub recording: &'a Recording,
-    /// What each class's serial calls showed.
-    surveyed: Vec<Surveyed>,
+    /// Which exchange belongs to which call.
+    attribution: Attribution,
     /// When the machine was to blame.
     stalls: Stalls,
+    /// The calls in the order in which they were intended, where the recording has them otherwise.
+    order: Option<Vec<u32>>,
 }
 
-/// What is known of the edges that a class of calls reaches.
-#[derive(Clone, Debug, Default)]
-struct Surveyed {
-    /// How many serial calls there were.
-    tried: u32,
-    /// How many of them reached each edge.
-    reached: Vec<u32>,
-    /// Whether any call of the class, at any time, reached the edge by its trace id.
-    traced: Vec<bool>,
+/// Faults that were tried on calls made one at a time.
+#[derive(Clone, Debug)]
+pub struct Trial<'a> {
+    /// While they were in force.
+    pub mark: PhaseMark,
+    /// What was tried; together.
+    pub faults: Vec<&'a FaultMark>,
+    /// The calls, as places in the recording.
+    pub calls: Vec<usize>,
 }
 
 /// A number in flight, held from one moment until the next.
@@ -53,8 +55,9 @@ impl<'a> View<'a> {
     pub fn new(recording: &'a Recording) -> Self {
         Self {
             recording,
-            surveyed: survey(recording),
+            attribution: Attribution::of(recording),
             stalls: Stalls::of(recording),
+            order: order(recording),
         }
     }
 
@@ -104,14 +107,54 @@ impl<'a> View<'a> {
             .filter(within)
     }
 
-    /// The calls of the load (not the serial ones) that were meant for a phase. Those that were
-    /// left as planned are none: nobody knows how they would have come out.
+    /// The calls that were meant for a phase. Those that were left as planned are none: nobody knows
+    /// how they would have come out.
     pub fn calls(&self, mark: PhaseMark) -> impl Iterator<Item = &'a Call> {
-        let within = move |call: &&Call| {
-            let stayed = !call.serial && call.outcome != Outcome::Aborted;
-            stayed && (mark.from..mark.until).contains(&call.intended)
+        let calls = &self.recording.calls;
+        let stayed = |call: &&Call| call.outcome != Outcome::Aborted;
+        self.places(mark).map(|place| &calls[place]).filter(stayed)
+    }
+
+    /// The calls that were meant for a phase, as places in the recording.
+    pub fn places(&self, mark: PhaseMark) -> impl Iterator<Item = usize> {
+        let calls = &self.recording.calls;
+        let place = |n: usize| match &self.order {
+            Some(order) => order[n] as usize,
+            None => n,
         };
-        self.recording.calls.iter().filter(within)
+        let first_from = |at: Nanos| match &self.order {
+            Some(order) => order.partition_point(|n| calls[*n as usize].intended < at),
+            None => calls.partition_point(|call| call.intended < at),
+        };
+        (first_from(mark.from)..first_from(mark.until)).map(place)
+    }
+
+    /// Whether every call of a phase was made alone, so that each exchange belongs to one of them.
+    pub fn is_alone(&self, mark: PhaseMark) -> bool {
+        let mut places = self.places(mark).peekable();
+        places.peek().is_some() && places.all(|place| self.recording.calls[place].serial)
+    }
+
+    /// The fault phases in which calls were made one at a time, in order.
+    pub fn trials(&self) -> Vec<Trial<'a>> {
+        let phases = self.recording.phases.iter().copied();
+        let trial = |mark: PhaseMark| Trial {
+            mark,
+            faults: self.faults_during(mark).collect(),
+            calls: self.places(mark).collect(),
+        };
+        phases
+            .filter(|mark| mark.phase == Phase::Fault && self.is_alone(*mark))
+            .map(trial)
+            .collect()
+    }
+
+    /// The faults that were in force in a phase.
+    pub fn faults_during(&self, mark: PhaseMark) -> impl Iterator<Item = &'a FaultMark> {
+        let overlap = move |fault: &&FaultMark| {
+            fault.from < mark.until && fault.until.is_none_or(|until| until > mark.from)
+        };
+        self.recording.faults.iter().filter(overlap)
     }
 
     /// The name of a call's class.
@@ -145,31 +188,26 @@ impl<'a> View<'a> {
         Some(format!("no call of `{request}` was seen, only of {names}"))
     }
 
-    /// Whether calls of a class reach an edge when all is well: at least half of its serial calls
-    /// did.
+    /// Whether calls of a class reach an edge when all is well: at least half of those that were
+    /// made alone before anything was done to the system did.
     pub fn class_needs(&self, class: u16, edge: usize) -> bool {
-        let needs = |seen: &Surveyed| {
-            let reached = seen.reached.get(edge).copied().unwrap_or_default();
-            seen.tried > 0 && 2 * reached >= seen.tried
-        };
-        self.surveyed.get(usize::from(class)).is_some_and(needs)
+        self.attribution.needs(class, edge)
     }
 
     /// Whether a call of a class has ever been seen to reach an edge, if only now and then, as one
     /// does that misses its cache. Only a class that never did is independent of the edge.
     pub fn class_reaches(&self, class: u16, edge: usize) -> bool {
-        let reaches = |seen: &Surveyed| {
-            seen.reached.get(edge).is_some_and(|reached| *reached > 0)
-                || seen.traced.get(edge).is_some_and(|traced| *traced)
-        };
-        self.surveyed.get(usize::from(class)).is_some_and(reaches)
+        self.attribution.reaches(class, edge)
     }
 
     /// Whether calls of a class were made alone, so that it is known what they need.
     pub fn is_surveyed(&self, class: u16) -> bool {
-        self.surveyed
-            .get(usize::from(class))
-            .is_some_and(|seen| seen.tried > 0)
+        self.attribution.tried(class) > 0
+    }
+
+    /// How many exchanges one call of a class makes on an edge when all is well, on average.
+    pub fn exchanges_per_call(&self, class: u16, edge: usize) -> Option<f64> {
+        self.attribution.exchanges_per_call(class, edge)
     }
 
     /// A call's latency; a lower bound where it never ended.
@@ -211,7 +249,23 @@ impl<'a> View<'a> {
 
     /// The call that an exchange belongs to, where the target passed our trace id on.
     pub fn call_of(&self, exchange: &Exchange) -> Option<usize> {
-        call_of(self.recording, exchange)
+        attribution::traced(self.recording, exchange)
+    }
+
+    /// The call that an exchange belongs to, and how that is known.
+    pub fn owner(&self, exchange: &Exchange) -> Option<(usize, By)> {
+        self.attribution.owner(self.recording, exchange)
+    }
+
+    /// The exchanges of a call on an edge, as far as they can be told from those of others, in the
+    /// order in which they began.
+    pub fn exchanges_of(&self, call: usize, edge: usize) -> impl Iterator<Item = &'a Exchange> {
+        let places = self
+            .attribution
+            .exchanges_of(self.recording, call, edge)
+            .iter();
+        let seen = &self.recording.seen;
+        places.filter_map(move |place| seen.get(edge)?.exchanges.get(*place as usize))
     }
 
     /// How many exchanges of an edge were in flight during a phase.
@@ -292,64 +346,15 @@ impl<'a> View<'a> {
     }
 }
 
-/// The call whose trace id an exchange carries.
-fn call_of(recording: &Recording, exchange: &Exchange) -> Option<usize> {
-    let trace = exchange.trace?;
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the id")]
-    let (base, call) = ((trace >> 64) as u64, trace as u64);
-    if base != recording.trace_base {
+/// The calls in the order in which they were intended; nothing where they are in it already.
+fn order(recording: &Recording) -> Option<Vec<u32>> {
+    let calls = &recording.calls;
+    if calls.is_sorted_by_key(|call| call.intended) {
         return None;
     }
-    usize::try_from(call.checked_sub(1)?)
-        .ok()
-        .filter(|call| *call < recording.calls.len())
-}
-
-/// What the serial calls and the trace ids show of the edges that each class reaches. In the time
-/// of a serial call every exchange is its own, unless it carries the trace of another.
-fn survey(recording: &Recording) -> Vec<Surveyed> {
-    let fresh = Surveyed {
-        tried: 0,
-        reached: vec![0; recording.edges.len()],
-        traced: vec![false; recording.edges.len()],
-    };
-    let mut classes = vec![fresh; recording.classes.len()];
-    let serial = || (0..).zip(&recording.calls).filter(|(_, call)| call.serial);
-    let mut next_sent = serial().skip(1).map(|(_, next)| next.sent);
-    // After the last of them the load begins.
-    let of_the_load = recording.calls.iter().filter(|call| !call.serial);
-    let load_begins = of_the_load
-        .map(|call| call.sent)
-        .min()
-        .unwrap_or(Nanos::MAX);
-    for (index, call) in serial() {
-        let last = || call.end.unwrap_or(call.sent).saturating_add(TAIL);
-        let until = next_sent.next().unwrap_or_else(last).min(load_begins);
-        let Some(class) = classes.get_mut(usize::from(call.class)) else {
-            continue;
-        };
-        class.tried += 1;
-        for (reached, seen) in class.reached.iter_mut().zip(&recording.seen) {
-            let first = seen
-                .exchanges
-                .partition_point(|exchange| exchange.start < call.sent);
-            let its_own = seen.exchanges[first..]
-                .iter()
-                .take_while(|exchange| exchange.start < until)
-                .any(|exchange| call_of(recording, exchange).is_none_or(|of| of == index));
-            *reached += u32::from(its_own);
-        }
-    }
-    for (edge, seen) in recording.seen.iter().enumerate() {
-        let calls = seen.exchanges.iter().filter_map(|e| call_of(recording, e));
-        for call in calls.filter_map(|call| recording.calls.get(call)) {
-            let class = classes.get_mut(usize::from(call.class));
-            if let Some(traced) = class.and_then(|class| class.traced.get_mut(edge)) {
-                *traced = true;
-            }
-        }
-    }
-    classes
+    let mut order: Vec<u32> = (0..).take(calls.len()).collect();
+    order.sort_by_key(|place| calls[*place as usize].intended);
+    Some(order)
 }
 
 /// Adds up what was in flight: `(from, until, weight)`; the levels cover the phase without a gap.

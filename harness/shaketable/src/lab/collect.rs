@@ -13,7 +13,7 @@ use crate::event::{Event, Events};
 use crate::launch::last_lines;
 use crate::plan::Plan;
 use crate::record::{Death, FaultMark, PhaseMark, Recording, ServiceSeen};
-use crate::suite::{Experiment, Start};
+use crate::suite::{Edge, Experiment, Start};
 
 /// The last lines of a dead target's log that are kept.
 const LOG_LINES: usize = 15;
@@ -112,6 +112,7 @@ impl Witnesses<'_> {
                 .iter()
                 .map(|edge| edge.name.clone())
                 .collect(),
+            facts: self.plan.suite.edges.iter().map(Edge::facts).collect(),
             seen,
             classes: self.load.classes(),
             calls: self.load.calls.calls(),

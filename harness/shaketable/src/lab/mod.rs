@@ -21,6 +21,7 @@
 //! **Invariant:** a lab that was started is taken down on every way out.
 
 mod activity;
+mod alone;
 mod collect;
 mod drive;
 mod inject;

@@ -16,6 +16,7 @@ use crate::check::view::nanos;
 use crate::event::{Event, Events};
 use crate::judge::judge;
 use crate::record::{FaultMark, Phase, PhaseMark, Recording};
+use crate::suite::{Lasts, Stage};
 
 /// How often a phase may be as long as planned.
 const TIMES_MAX: u32 = 3;
@@ -36,9 +37,11 @@ pub(super) struct Ran {
 
 /// Why the phases ended before their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+pub(super) enum Stop {
     Interrupted,
     Died,
+    /// A fault is still there.
+    Unreverted,
 }
 
 /// The run through the phases.
@@ -47,8 +50,8 @@ pub(super) struct Phases<'a> {
     pub(super) events: &'a Events,
     pub(super) cancel: &'a CancellationToken,
     pub(super) died: Arc<Notify>,
-    marks: Vec<PhaseMark>,
-    faults: Vec<FaultMark>,
+    pub(super) marks: Vec<PhaseMark>,
+    pub(super) faults: Vec<FaultMark>,
     reported: usize,
     /// What the load's thread had used of a processor when the current phase began.
     load_cpu: Nanos,
@@ -93,38 +96,37 @@ impl<'a> Phases<'a> {
     }
 
     async fn through(&mut self) -> Option<Stop> {
-        let planned = self.witnesses.experiment.phases;
-        if let Err(stop) = self.warm_up(planned.warm_up).await {
-            return Some(stop);
-        }
-        for (phase, length) in [
-            (Phase::Baseline, planned.baseline),
-            (Phase::Fault, planned.fault),
-            (Phase::Recovery, planned.recovery),
-        ] {
-            if phase == Phase::Fault {
-                self.inject().await;
-            }
-            if phase == Phase::Recovery {
-                let unreverted = self.lift().await;
-                if !unreverted.is_empty() {
-                    return None;
-                }
-            }
-            if let Err(stop) = self.phase(phase, length).await {
+        let experiment = self.witnesses.experiment;
+        for stage in &experiment.stages {
+            if let Err(stop) = self.stage(stage).await {
                 return Some(stop);
             }
         }
         None
     }
 
+    async fn stage(&mut self, stage: &Stage) -> Result<(), Stop> {
+        if stage.phase == Phase::Recovery && !self.lift().await.is_empty() {
+            return Err(Stop::Unreverted);
+        }
+        match stage.lasts {
+            Lasts::Time(length) if stage.phase == Phase::WarmUp => self.warm_up(length).await,
+            Lasts::Time(length) => {
+                self.inject(stage).await;
+                self.phase(stage, length).await
+            }
+            Lasts::Calls { each, of } => self.alone(stage, each, of).await,
+            Lasts::Settled => self.settled(stage).await,
+        }
+    }
+
     /// The survey, then the load until three windows agree.
     async fn warm_up(&mut self, length: Duration) -> Result<(), Stop> {
         self.begin(Phase::WarmUp, length);
-        tokio::select! {
-            () = self.before_the_load() => {}
-            () = self.cancel.cancelled() => { self.mark_end(); return Err(Stop::Interrupted) }
-            () = self.died.notified() => { self.mark_end(); return Err(Stop::Died) }
+        let before_the_load = self.before_the_load();
+        if let Err(stop) = self.unless_stopped(before_the_load).await {
+            self.mark_end();
+            return Err(stop);
         }
         let began = self.witnesses.clock.now();
         self.witnesses.load.phase(Phase::WarmUp, began);
@@ -146,6 +148,15 @@ impl<'a> Phases<'a> {
     async fn survey(&self) {
         for _ in 0..SURVEYS {
             self.witnesses.load.survey().await;
+        }
+    }
+
+    /// Does something, unless there is a reason to end the experiment first.
+    pub(super) async fn unless_stopped(&self, work: impl Future<Output = ()>) -> Result<(), Stop> {
+        tokio::select! {
+            () = work => Ok(()),
+            () = self.cancel.cancelled() => Err(Stop::Interrupted),
+            () = self.died.notified() => Err(Stop::Died),
         }
     }
 
@@ -182,8 +193,13 @@ impl<'a> Phases<'a> {
     }
 
     /// One phase, prolonged while some verdict needs more of it.
-    async fn phase(&mut self, phase: Phase, length: Duration) -> Result<(), Stop> {
+    async fn phase(&mut self, stage: &Stage, length: Duration) -> Result<(), Stop> {
+        let phase = stage.phase;
         self.begin(phase, length);
+        if let Some(mark) = self.marks.last() {
+            // In the warm-up the load begins behind the survey.
+            self.witnesses.load.phase(phase, mark.from);
+        }
         for times in 1..=TIMES_MAX {
             let waited = self.wait(phase, length).await;
             self.mark_end();
@@ -215,7 +231,7 @@ impl<'a> Phases<'a> {
             .map(|verdict| format!("{}: {}", verdict.check, verdict.reason.unwrap_or_default()))
     }
 
-    fn begin(&mut self, phase: Phase, planned: Duration) {
+    pub(super) fn begin(&mut self, phase: Phase, planned: Duration) {
         // The faults hold from the first instant of their phase, and are lifted after its last.
         if phase != Phase::Recovery {
             self.mark_end();
@@ -225,15 +241,11 @@ impl<'a> Phases<'a> {
         let from = last.unwrap_or_else(|| self.witnesses.clock.now());
         self.marks.push(PhaseMark::new(phase, from, Nanos::MAX));
         self.load_cpu = self.witnesses.load.engine.cpu();
-        if phase != Phase::WarmUp {
-            // In the warm-up the load begins behind the survey.
-            self.witnesses.load.phase(phase, from);
-        }
         self.events.tell(Event::PhaseBegan { phase, planned });
     }
 
     /// The current phase ends now, as far as is known.
-    fn mark_end(&mut self) {
+    pub(super) fn mark_end(&mut self) {
         let now = self.witnesses.clock.now();
         if let Some(mark) = self.marks.last_mut() {
             mark.until = now;
@@ -267,7 +279,7 @@ impl<'a> Phases<'a> {
         }
     }
 
-    fn tell_progress(&mut self, phase: Phase, done: f64) {
+    pub(super) fn tell_progress(&mut self, phase: Phase, done: f64) {
         let (total, ended, good, in_flight) =
             self.witnesses.load.calls.since(self.reported, |calls| {
                 let ended = calls.iter().filter(|call| call.end.is_some()).count();
@@ -285,21 +297,23 @@ impl<'a> Phases<'a> {
         });
     }
 
-    async fn inject(&mut self) {
+    /// Puts the faults of a stage in force that are not so already.
+    pub(super) async fn inject(&mut self, stage: &Stage) {
         let Witnesses {
             lab,
             experiment,
             clock,
             ..
         } = self.witnesses;
-        for entry in experiment.faults.iter().filter(|entry| !entry.from_start) {
+        let entries = stage.faults.iter().map(|place| &experiment.faults[*place]);
+        for entry in entries.filter(|entry| !entry.from_start) {
             let mark = inject(lab, entry, &self.faults, clock, self.events).await;
             self.faults.extend(mark);
         }
     }
 
     /// Takes every fault away; gives those that could not be.
-    async fn lift(&mut self) -> Vec<String> {
+    pub(super) async fn lift(&mut self) -> Vec<String> {
         let mut unreverted = Vec::new();
         let mut lifted = false;
         let marks = self.faults.iter_mut().enumerate();

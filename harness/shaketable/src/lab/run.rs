@@ -38,7 +38,7 @@ pub async fn run(plan: &Plan, setting: &Setting) -> Report {
         }
         setting.events.tell(Event::ExperimentBegan {
             experiment: experiment.name.clone(),
-            planned: experiment.phases.total(),
+            planned: experiment.planned(),
         });
         let taken = |dir: &Path| experiments.iter().any(|report| report.dir == dir);
         let dir = own_directory(&setting.out, &experiment.name, taken);

@@ -18,7 +18,7 @@ use super::client::Client;
 use super::pace::Pace;
 use super::quiet::{Activity, Quiet};
 use super::recorder::Recorder;
-use super::script::Ground;
+use super::script::{Ground, Manner};
 use super::spec::Spec;
 use super::stream::Running;
 use crate::check::view::nanos;
@@ -33,8 +33,8 @@ const CPU_LOOK: Duration = Duration::from_millis(50);
 pub struct EngineError(#[from] std::io::Error);
 
 enum Command {
-    /// Every script once, alone.
-    Survey(oneshot::Sender<()>),
+    /// Every script once, alone; those of some classes only, where these are given.
+    Alone(Option<Vec<u16>>, Manner, oneshot::Sender<()>),
     /// A phase begins.
     Phase(Phase, Nanos),
     /// No more calls arrive.
@@ -117,8 +117,18 @@ impl Engine {
     /// Does every script of every stream once, one call at a time, with quiescence after each. A class
     /// of which a call timed out is left out from then on.
     pub async fn survey(&self) {
+        self.alone(None, Manner::Survey).await;
+    }
+
+    /// The same, of all classes or of some only; and what times out is made again the next time.
+    pub async fn one_of_each(&self, only: Option<Vec<u16>>) {
+        self.alone(only, Manner::Alone).await;
+    }
+
+    async fn alone(&self, only: Option<Vec<u16>>, manner: Manner) {
         let (done, ended) = oneshot::channel();
-        if self.commands.send(Command::Survey(done)).is_ok() {
+        let command = Command::Alone(only, manner, done);
+        if self.commands.send(command).is_ok() {
             let _ = ended.await;
         }
     }
@@ -195,15 +205,23 @@ impl Crew {
                     self.went.send_replace(at_work.len());
                 }
                 Some(Command::Phase(phase, at)) => {
-                    for place in waiting.extract_if(.., |place| streams[*place].starts(phase)) {
+                    let starting: Vec<usize> = waiting
+                        .iter()
+                        .copied()
+                        .filter(|place| streams[*place].starts(phase))
+                        .collect();
+                    waiting.retain(|place| {
+                        streams[*place].starts_again() || !streams[*place].starts(phase)
+                    });
+                    for place in starting {
                         let stream = Rc::clone(&streams[place]);
                         let (ground, pace) = (Rc::clone(&self.ground), self.pace.clone());
                         at_work.spawn_local(stream.run(ground, pace, at, stop.clone()));
                     }
                 }
-                Some(Command::Survey(done)) => {
+                Some(Command::Alone(only, manner, done)) => {
                     for stream in &streams {
-                        stream.survey(&self.ground).await;
+                        stream.alone(only.as_deref(), manner, &self.ground).await;
                     }
                     let _ = done.send(());
                 }

@@ -42,6 +42,8 @@ pub struct Stream {
     pub after: Duration,
     /// For how long calls arrive; until the load ends when it is left out.
     pub lasts: Option<Duration>,
+    /// Whether it begins anew each time that its phase comes.
+    pub again: bool,
     /// How many calls arrive at most.
     pub calls: Option<u64>,
     /// How they arrive.

@@ -50,13 +50,21 @@ impl Running {
         self.stream.starts == phase
     }
 
-    /// Does each of its scripts once, alone. These arrivals are counted apart, and what is random
-    /// about them is their own.
-    pub(super) async fn survey(&self, ground: &Rc<Ground>) {
-        for script in &self.stream.scripts {
+    /// Whether it does so each time.
+    pub(super) fn starts_again(&self) -> bool {
+        self.stream.again
+    }
+
+    /// Does each of its scripts once, alone; of some classes only, where these are given. These
+    /// arrivals are counted apart, and what is random about them is their own.
+    pub(super) async fn alone(&self, only: Option<&[u16]>, manner: Manner, ground: &Rc<Ground>) {
+        let wanted = |script: &&Arc<Script>| {
+            only.is_none_or(|only| script.steps.iter().any(|step| only.contains(&step.class)))
+        };
+        for script in self.stream.scripts.iter().filter(wanted) {
             let arrived = Arrived {
                 due: Due::InTurn,
-                manner: Manner::Survey,
+                manner,
                 seed: join(self.seed, SURVEY),
                 index: self.surveyed.replace(self.surveyed.get() + 1),
             };

@@ -3,6 +3,7 @@
 mod save;
 
 use serde::{Deserialize, Serialize};
+use shaketable_faults::Protocol;
 pub use shaketable_faults::observe::{Connection, Ended, Exchange, Nanos, Seen};
 
 use crate::names::EdgeName;
@@ -274,6 +275,19 @@ pub struct Hiccup {
     pub late: Nanos,
 }
 
+/// What the suite says of an edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeFacts {
+    /// Caller and callee.
+    pub name: EdgeName,
+    /// Whether the caller is meant to live without it.
+    pub soft: bool,
+    /// Whether the suite says by what a degraded answer is known.
+    pub marked: bool,
+    /// What is spoken.
+    pub protocol: Protocol,
+}
+
 /// A service of the lab.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSeen {
@@ -303,6 +317,9 @@ pub struct Recording {
     pub services: Vec<ServiceSeen>,
     /// The edges.
     pub edges: Vec<EdgeName>,
+    /// What the suite says of each, in the same order.
+    #[serde(default)]
+    pub facts: Vec<EdgeFacts>,
     /// What was seen on each edge, in the same order.
     pub seen: Vec<Seen>,
     /// The kinds of call.
@@ -314,7 +331,7 @@ pub struct Recording {
     /// What went wrong with calls.
     #[serde(default)]
     pub errors: Vec<ErrorSeen>,
-    /// The phases, in order.
+    /// The phases, in order; fault and recovery may follow each other several times.
     pub phases: Vec<PhaseMark>,
     /// The faults.
     pub faults: Vec<FaultMark>,

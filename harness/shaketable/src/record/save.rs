@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Connection, Exchange, Nanos, Outcome, Recording, Seen};
+use super::{Call, Connection, Exchange, Nanos, Outcome, Phase, Recording, Seen};
 
 /// The version of the file's form.
 const VERSION: u32 = 2;
@@ -209,7 +209,8 @@ impl Recording {
         }
         // One may begin a few nanoseconds before the last is marked as ended.
         let follows = |pair: &[super::PhaseMark]| {
-            pair[0].phase < pair[1].phase && pair[0].from <= pair[1].from
+            let again = (pair[0].phase, pair[1].phase) == (Phase::Recovery, Phase::Fault);
+            (again || pair[0].phase < pair[1].phase) && pair[0].from <= pair[1].from
         };
         let wrong = self.phases.windows(2).find(|pair| !follows(pair))?;
         let (before, after) = (wrong[0].phase.name(), wrong[1].phase.name());
@@ -293,6 +294,7 @@ impl Recording {
             trace_base: self.trace_base,
             services: self.services.clone(),
             edges: self.edges.clone(),
+            facts: self.facts.clone(),
             seen: Vec::new(),
             classes: self.classes.clone(),
             calls: Vec::new(),
@@ -594,6 +596,7 @@ mod tests {
             });
             Recording {
                 suite, experiment, seed, missed, errors: Vec::new(), interrupted, calls, faults, phases, end,
+                facts: Vec::new(),
                 trace_base: 7,
                 services: vec![ServiceSeen { name: "b".to_owned(), ours: true, stub: false, ready_after: seed }],
                 edges: vec!["a -> b".parse().unwrap(), "b -> c".parse().unwrap()],

@@ -4,6 +4,7 @@
 
 mod load;
 mod request;
+mod stage;
 
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
@@ -26,9 +27,12 @@ use crate::between::form::Form;
 use crate::between::names::{self, Called, Meaning};
 use crate::between::template::Template;
 use crate::check::{self, Check};
+use crate::load::script::Matcher;
 use crate::names::EdgeName;
+use crate::record::EdgeFacts;
 pub use load::*;
 pub use request::*;
+pub use stage::*;
 
 /// A whole suite.
 #[derive(Clone, Debug)]
@@ -133,7 +137,7 @@ pub enum Ready {
 }
 
 /// One dependency, with its proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Edge {
     /// Caller and callee.
     pub name: EdgeName,
@@ -149,6 +153,10 @@ pub struct Edge {
     pub protocol: Protocol,
     /// Where TLS is spoken beneath it.
     pub tls: Tls,
+    /// Whether the caller is meant to live without it.
+    pub soft: bool,
+    /// By what an answer that came about without it is known.
+    pub marker: Option<Matcher>,
 }
 
 /// Where TLS is spoken on an edge.
@@ -172,6 +180,16 @@ pub struct CalleeTls {
 }
 
 impl Edge {
+    /// What checks may know of it.
+    pub fn facts(&self) -> EdgeFacts {
+        EdgeFacts {
+            name: self.name.clone(),
+            soft: self.soft,
+            marked: self.marker.is_some(),
+            protocol: self.protocol,
+        }
+    }
+
     /// The names by which the caller may look for the callee, beside addresses.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let proxied = self.proxied.iter().map(|route| route.host.as_str());
@@ -200,10 +218,23 @@ pub struct Experiment {
     pub faults: Vec<FaultEntry>,
     /// What is asked of the system.
     pub load: Load,
-    /// How long each phase takes.
-    pub phases: Phases,
+    /// What is done, one phase after the other.
+    pub stages: Vec<Stage>,
     /// What must hold; never empty.
     pub checks: Vec<CheckEntry>,
+}
+
+impl Experiment {
+    /// How long it takes, about.
+    pub fn planned(&self) -> Duration {
+        self.stages.iter().map(Stage::planned).sum()
+    }
+
+    /// Whether calls are made one at a time, whatever the load says of their arrival.
+    pub fn is_alone(&self) -> bool {
+        let under_load = |stage: &Stage| matches!(stage.lasts, Lasts::Time(_));
+        !self.stages.iter().any(under_load)
+    }
 }
 
 /// One fault on one edge.
@@ -292,36 +323,5 @@ pub struct Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
-
-/// How long each phase takes; none is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Phases {
-    /// Until the system has settled.
-    pub warm_up: Duration,
-    /// Left alone.
-    pub baseline: Duration,
-    /// With the faults active.
-    pub fault: Duration,
-    /// After they have been taken away.
-    pub recovery: Duration,
-}
-
-impl Phases {
-    /// All of them together.
-    pub fn total(&self) -> Duration {
-        self.warm_up + self.baseline + self.fault + self.recovery
-    }
-}
-
-impl Default for Phases {
-    fn default() -> Self {
-        Self {
-            warm_up: Duration::from_secs(1),
-            baseline: Duration::from_secs(3),
-            fault: Duration::from_secs(5),
-            recovery: Duration::from_secs(5),
-        }
     }
 }

@@ -185,6 +185,7 @@ pub(crate) fn load(target: Target, arrival: Arrival, lasts: Duration, timeout: D
         lasts: Some(lasts),
         calls: None,
         arrival,
+        again: false,
         in_flight: 1_000,
         scripts: vec![Arc::new(script)],
     };

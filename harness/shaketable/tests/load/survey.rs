@@ -55,8 +55,8 @@ fn spec(address: std::net::SocketAddr, timeout: Duration) -> (Spec, impl Fn(u16)
     (spec, of_class)
 }
 
-/// The calls of so many surveys.
-fn surveyed(spec: Spec, activity: Arc<dyn Activity>, times: usize) -> Vec<Call> {
+/// The calls of so many surveys, and then of some classes once more.
+fn surveyed(spec: Spec, activity: Arc<dyn Activity>, times: usize, more: &[u16]) -> Vec<Call> {
     let (clock, log) = (Clock::start(), Arc::new(CallLog::default()));
     let engine = Engine::start(clock, spec, Arc::<CallLog>::clone(&log), activity).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread();
@@ -65,6 +65,7 @@ fn surveyed(spec: Spec, activity: Arc<dyn Activity>, times: usize) -> Vec<Call> 
         for _ in 0..times {
             engine.survey().await;
         }
+        engine.one_of_each(Some(more.to_vec())).await;
     };
     runtime
         .block_on(async { tokio::time::timeout(PATIENCE, all).await })
@@ -90,7 +91,7 @@ fn what_a_step_of_a_journey_causes_is_over_before_the_next() {
     let (spec, step) = spec(address, PATIENCE);
     let mut again = step(2);
     again.repeat = 1;
-    let calls = surveyed(journey(spec, [step(0), step(1), again]), behind, 1);
+    let calls = surveyed(journey(spec, [step(0), step(1), again]), behind, 1, &[]);
     let classes: Vec<u16> = calls.iter().map(|call| call.class).collect();
     assert_eq!(classes, [0, 1, 2, 2]);
     for pair in calls.windows(2) {
@@ -120,11 +121,16 @@ fn what_has_timed_out_is_not_surveyed_again() {
     passed_over.go_on = true;
     let both = journey(both, [answered(2), repeated, answered(3)]);
     let both = journey(both, [passed_over, answered(4)]);
-    let calls = surveyed(both, Arc::new(Unwatched), 3);
+    let calls = surveyed(both.clone(), Arc::new(Unwatched), 3, &[]);
     let of = |class: u16| calls.iter().filter(|call| call.class == class).count();
     assert_eq!([of(0), of(1), of(2), of(3), of(4)], [1, 1, 3, 0, 3]);
     let late = calls
         .iter()
         .filter(|call| call.outcome == Outcome::TimedOut);
     assert_eq!(late.count(), 2);
+
+    // Whoever wants to see a call time out can.
+    let calls = surveyed(both, Arc::new(Unwatched), 1, &[0]);
+    let of = |class: u16| calls.iter().filter(|call| call.class == class).count();
+    assert_eq!([of(0), of(1), of(2), of(3), of(4)], [5, 1, 2, 0, 1]);
 }

@@ -85,7 +85,7 @@ fn the_small_suite_of_the_design_has_every_default() {
     assert_eq!((only.variables.len(), only.protocol), (1, Protocol::Auto));
 
     let experiment = &suite.experiments["slow inventory"];
-    assert_eq!(experiment.phases, Phases::default());
+    assert_eq!(experiment.stages, Phases::default().stages(1));
     let [stream] = experiment.load.streams.as_slice() else {
         panic!()
     };
@@ -441,13 +441,17 @@ fn requests_and_what_an_experiment_changes_are_read() {
         "one request replaces the list"
     );
     assert_eq!(
-        broken.phases.warm_up,
+        broken.stages[0].planned(),
         Duration::from_millis(500),
         "from the suite"
     );
-    assert_eq!(broken.phases.fault, Duration::from_secs(2), "its own");
     assert_eq!(
-        broken.phases.recovery,
+        broken.stages[2].planned(),
+        Duration::from_secs(2),
+        "its own"
+    );
+    assert_eq!(
+        broken.stages[3].planned(),
         Duration::from_secs(5),
         "the default"
     );
@@ -510,7 +514,7 @@ fn anchors_and_merges_are_resolved() {
     assert_eq!(b.ready, Ready::Http("/healthz".to_owned()));
     assert_eq!(suite.experiments["two"].faults.len(), 1);
     assert_eq!(
-        suite.experiments["two"].phases.fault,
+        suite.experiments["two"].stages[2].planned(),
         Duration::from_secs(2)
     );
     assert_eq!(suite.experiments["three"].checks.len(), 2);

@@ -46,6 +46,7 @@ pub(super) fn spec(args: &LoadArgs) -> Result<Spec, Refusal> {
         lasts: Some(args.warm_up.0 + args.lasts.0),
         calls: args.calls,
         arrival,
+        again: false,
         in_flight: usize::try_from(args.in_flight).unwrap_or(usize::MAX),
         scripts: vec![Arc::new(script)],
     };

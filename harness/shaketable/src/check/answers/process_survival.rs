@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::check::view::View;
 use crate::check::view::time;
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::ServiceName;
-use crate::record::{Recording, ServiceSeen};
+use crate::record::ServiceSeen;
 
 /// The parameters of `process_survival`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -21,11 +22,18 @@ impl Known for ProcessSurvival {
     const NAME: &'static str = "process_survival";
     const HOLDS_WHEN: &'static str = "no target exits by itself; always on";
     const EXAMPLE: &'static str = "process_survival: {}";
+    const PAGE: Page = Page {
+        measures: "The processes that we started: whether one exits before it is told to.",
+        recipe: "None: it is always on.",
+        defaults: "Nothing is allowed.",
+        inconclusive: "No process is ours to watch.",
+    };
     const TIMED: bool = false;
 }
 
 impl Check for ProcessSurvival {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
+        let recording = view.recording;
         let wanted = |name: &str| {
             self.service
                 .as_ref()

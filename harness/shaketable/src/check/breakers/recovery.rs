@@ -9,8 +9,8 @@ use shaketable_faults::units::HumanDuration;
 use crate::check::normal::Normal;
 use crate::check::stats::{self, Says};
 use crate::check::view::{View, nanos, time};
-use crate::check::{Check, Known, Verdict};
-use crate::record::{Call, Nanos, Phase, PhaseMark, Recording};
+use crate::check::{Check, Known, Page, Verdict};
+use crate::record::{Call, Nanos, Phase, PhaseMark};
 
 /// The parameters of `recovery`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -30,6 +30,12 @@ impl Known for Recovery {
     const NAME: &'static str = "recovery";
     const HOLDS_WHEN: &'static str = "from some moment within the bound, every window of 3 s has the goodput and latency of the baseline";
     const EXAMPLE: &'static str = "recovery: { within: 5s }";
+    const PAGE: Page = Page {
+        measures: "The smallest time after the fault from which on every window of 3 s has the goodput (95%) and the latency (1.5 × p99 + 20 ms) of the baseline.",
+        recipe: "The suite's load, while the edge hangs, and after.",
+        defaults: "`within: 10s` is our proposal; give the longest timeout + 10 s.",
+        inconclusive: "The recovery phase is shorter than the bound and a window; too few calls in a window; misses while the machine stalled.",
+    };
 }
 
 const CLAIM: &str = "the system is itself again soon after the fault";
@@ -46,19 +52,18 @@ const FEW: usize = 5;
 /// after the bound is bad; it fails when one is, beyond chance (the 95% interval of its goodput) and
 /// the machine's own stalls; between the two it is inconclusive.
 impl Check for Recovery {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let verdict = Verdict::about(Self::NAME, "all calls", CLAIM)
             .measured("-", format!("≤ {}", self.within));
         let Some(mark) = view.phase(Phase::Recovery) else {
             return vec![verdict.inconclusive("the recovery phase was not reached")];
         };
-        if recording.faults.is_empty() {
+        if view.recording.faults.is_empty() {
             return vec![verdict.inconclusive("this experiment has no fault to recover from")];
         }
         let normals: Vec<Option<Normal>> = (0_u16..)
-            .zip(&recording.classes)
-            .map(|(class, _)| Normal::of(&view, |call| call.class == class))
+            .zip(&view.recording.classes)
+            .map(|(class, _)| Normal::of(view, |call| call.class == class))
             .collect();
         let moment = |call: &Call| {
             let normal = normals.get(usize::from(call.class))?.as_ref()?;
@@ -67,8 +72,8 @@ impl Check for Recovery {
             known.then(|| Moment {
                 at: call.intended.saturating_sub(mark.from),
                 class: call.class,
-                good: normal.keeps(&view, call),
-                good_by_itself: normal.keeps_by_itself(&view, call),
+                good: normal.keeps(view, call),
+                good_by_itself: normal.keeps_by_itself(view, call),
             })
         };
         let mut calls: Vec<Moment> = view.calls(mark).filter_map(moment).collect();
@@ -100,8 +105,8 @@ impl Check for Recovery {
                 "left out, as the baseline has too few of them: {name}"
             ));
         }
-        let behind = self.left_behind(&view, &calls, &normals);
-        vec![self.decide(&view, mark, &calls, goodput, behind, verdict)]
+        let behind = self.left_behind(view, &calls, &normals);
+        vec![self.decide(view, mark, &calls, goodput, behind, verdict)]
     }
 }
 

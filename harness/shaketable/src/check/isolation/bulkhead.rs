@@ -7,9 +7,9 @@ use shaketable_faults::units::Percent;
 use crate::check::normal::Normal;
 use crate::check::stats::{self, Says};
 use crate::check::view::{View, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::RequestName;
-use crate::record::{Call, Phase, PhaseMark, Recording};
+use crate::record::{Call, Phase, PhaseMark};
 
 /// The parameters of `bulkhead`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -31,6 +31,12 @@ impl Known for Bulkhead {
     const NAME: &'static str = "bulkhead";
     const HOLDS_WHEN: &'static str = "calls that do not need the faulted edge keep their goodput, and answer within 1.5 × the baseline's p99 + 20 ms";
     const EXAMPLE: &'static str = "bulkhead: { goodput: 95% }";
+    const PAGE: Page = Page {
+        measures: "Of the calls that never reach the faulted edge, kind by kind: the share that succeeds within 1.5 × the p99 of the baseline + 20 ms, with a Wilson 95% interval.",
+        recipe: "The suite's load, while the edge hangs; it must have calls that do not need the edge.",
+        defaults: "`goodput: 95%` and the latency bound are our proposals.",
+        inconclusive: "No kind of call does without the edge; too few calls; misses while the machine stalled.",
+    };
 }
 
 const CLAIM: &str = "calls that do not need the faulted edge do not feel it";
@@ -38,8 +44,7 @@ const CLAIM: &str = "calls that do not need the faulted edge do not feel it";
 /// Independent is a kind of call that never reached a faulted edge: neither when it was called alone
 /// nor, as far as trace ids tell, at any other time.
 impl Check for Bulkhead {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let faulted = view.faulted_edges();
         let Some(mark) = view.phase(Phase::Fault) else {
             return vec![
@@ -58,7 +63,7 @@ impl Check for Bulkhead {
             return vec![Verdict::about(Self::NAME, request.to_string(), CLAIM).inconclusive(why)];
         }
         let independent: Vec<u16> = (0_u16..)
-            .zip(&recording.classes)
+            .zip(&view.recording.classes)
             .filter(|(_, class)| {
                 self.request
                     .as_ref()
@@ -77,7 +82,7 @@ impl Check for Bulkhead {
         }
         independent
             .into_iter()
-            .map(|class| self.judge_class(&view, class, mark))
+            .map(|class| self.judge_class(view, class, mark))
             .collect()
     }
 }

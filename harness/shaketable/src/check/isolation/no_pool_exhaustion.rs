@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::check::normal::Normal;
 use crate::check::stats::{self, Says};
 use crate::check::view::{Level, View, mean_level, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::ServiceName;
-use crate::record::{Call, Ended, Exchange, Nanos, Phase, PhaseMark, Recording};
+use crate::record::{Call, Ended, Exchange, Nanos, Phase, PhaseMark};
 
 /// The parameters of `no_pool_exhaustion`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -29,6 +29,12 @@ impl Known for NoPoolExhaustion {
     const NAME: &'static str = "no_pool_exhaustion";
     const HOLDS_WHEN: &'static str = "not all at once: in flight on the edge flat at N, the caller's backlog not draining, calls that do not need the edge suffering";
     const EXAMPLE: &'static str = "no_pool_exhaustion: { service: order }";
+    const PAGE: Page = Page {
+        measures: "A pool is exhausted when three things hold at once: the exchanges in flight on the edge are flat at N for 80% of the fault phase, the caller's backlog (what it was asked and has not answered, less what it waits for itself) is there and does not drain, and calls that do not need the edge suffer. Reports N and the rate that it allows.",
+        recipe: "The suite's load, while the edge is slow by 3 s.",
+        defaults: "No bound: any exhausted pool is a failure.",
+        inconclusive: "The load would not fill a pool: too few exchanges in flight at the same time.",
+    };
     const TIMED: bool = false;
 }
 
@@ -40,12 +46,11 @@ const FLAT_SHARE: f64 = 0.8;
 const DEMAND_MIN: f64 = 20.0;
 
 impl Check for NoPoolExhaustion {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let is_callers = |edge: &usize| {
             self.service
                 .as_ref()
-                .is_none_or(|service| service.0 == recording.edges[*edge].caller)
+                .is_none_or(|service| service.0 == view.recording.edges[*edge].caller)
         };
         let edges: Vec<usize> = view
             .faulted_edges()
@@ -65,7 +70,7 @@ impl Check for NoPoolExhaustion {
         }
         edges
             .into_iter()
-            .map(|edge| judge_edge(&view, edge, mark))
+            .map(|edge| judge_edge(view, edge, mark))
             .collect()
     }
 }

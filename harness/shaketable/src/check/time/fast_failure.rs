@@ -8,9 +8,9 @@ use shaketable_faults::units::HumanDuration;
 
 use crate::check::latency::{Judged, Percentile};
 use crate::check::view::View;
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::RequestName;
-use crate::record::{Call, Phase, Recording};
+use crate::record::{Call, Phase};
 
 /// The parameters of `fast_failure`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -33,13 +33,18 @@ impl Known for FastFailure {
     const NAME: &'static str = "fast_failure";
     const HOLDS_WHEN: &'static str = "the 99th percentile of the calls in the fault phase lies within the bound, successes and failures alike";
     const EXAMPLE: &'static str = "fast_failure: { p99: 500ms }";
+    const PAGE: Page = Page {
+        measures: "The 99th percentile of the latency of calls that need the faulted edge, from the moment at which they were due, over the whole fault phase. A pass when a Wilson 95% interval of the share over the bound lies within 1%, a failure when it lies beyond, with the machine's own stalls taken off.",
+        recipe: "The suite's load, while the edge hangs.",
+        defaults: "`p99: 1s` is our proposal for a dependency that refuses.",
+        inconclusive: "Too few calls for the percentile; calls that were still open; calls over the bound while the machine stalled.",
+    };
 }
 
 const CLAIM: &str = "calls end fast while the fault lasts, well or badly";
 
 impl Check for FastFailure {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let faulted = view.faulted_edges();
         let about = self
             .request
@@ -89,7 +94,7 @@ impl Check for FastFailure {
         let verdicts: Vec<Verdict> = groups
             .into_iter()
             .filter(|(calls, _)| !calls.is_empty())
-            .map(|(calls, whose)| self.judge_calls(&view, &calls, whose, verdict.clone()))
+            .map(|(calls, whose)| self.judge_calls(view, &calls, whose, verdict.clone()))
             .collect();
         if verdicts.is_empty() {
             return vec![verdict.inconclusive(

@@ -7,9 +7,9 @@ use shaketable_faults::units::{HumanDuration, Percent};
 use crate::check::latency::{Judged, Percentile};
 use crate::check::stats::{self, Says};
 use crate::check::view::{View, nanos, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::RequestName;
-use crate::record::{Call, Phase, Recording};
+use crate::record::{Call, Phase};
 
 /// The parameters of `slo`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -47,6 +47,12 @@ impl Known for Slo {
     const HOLDS_WHEN: &'static str =
         "the percentiles of a phase keep their bounds, and enough calls succeed";
     const EXAMPLE: &'static str = "slo: { phase: fault, p95: 200ms, success: 99% }";
+    const PAGE: Page = Page {
+        measures: "The named percentiles of a phase, from the moment at which calls were due, and the share of calls that succeeded, each with a Wilson 95% interval.",
+        recipe: "None: it judges the load and the faults that the suite names.",
+        defaults: "`phase: baseline`; there is no bound that is not written.",
+        inconclusive: "Too few calls for a percentile; calls over the bound while the machine stalled.",
+    };
 
     fn validate(&self) -> Result<(), String> {
         let says_something =
@@ -72,8 +78,7 @@ impl Slo {
 }
 
 impl Check for Slo {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let wanted = |call: &&Call| {
             self.request
                 .as_ref()
@@ -102,7 +107,7 @@ impl Check for Slo {
 
         let mut verdicts = Vec::new();
         for percentile in self.percentiles() {
-            let (judged, verdict) = percentile.judge(&view, &calls, about(percentile.name));
+            let (judged, verdict) = percentile.judge(view, &calls, about(percentile.name));
             verdicts.push(match judged {
                 Judged::Holds => verdict.pass(),
                 Judged::Breaks(worst) => {
@@ -113,7 +118,7 @@ impl Check for Slo {
         }
         if let Some(max) = self.max {
             verdicts.push(judge_slowest(
-                &view,
+                view,
                 &calls,
                 max,
                 about("the slowest call"),
@@ -122,7 +127,7 @@ impl Check for Slo {
         }
         if let Some(success) = self.success {
             let verdict =
-                self.judge_success(&view, &calls, success, about("the share of successes"));
+                self.judge_success(view, &calls, success, about("the share of successes"));
             verdicts.push(verdict);
         }
         verdicts

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use shaketable_faults::fault::Hang;
 use shaketable_faults::units::HumanDuration;
 
+use crate::check::recipe::{Alone, Kinds, Recipe, about, hangs};
 use crate::check::view::{View, gave_up, nanos, time};
-use crate::check::{Check, Known, Verdict};
+use crate::check::{Check, Known, Page, Verdict};
 use crate::names::EdgeName;
-use crate::record::{Call, Exchange, Nanos, Outcome, Phase, Recording};
+use crate::record::{Call, EdgeFacts, Exchange, Nanos, Outcome, Phase, Recording};
 
 /// The parameters of `timeout_present`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -35,6 +36,12 @@ impl Known for TimeoutPresent {
     const HOLDS_WHEN: &'static str =
         "the caller gives up on a hung edge by itself, within the bound";
     const EXAMPLE: &'static str = "timeout_present: { within: 5s }";
+    const PAGE: Page = Page {
+        measures: "The time from the start of a hung exchange until its caller closes it, of its own accord: not because its own caller left, or because a process died. Every such time keeps the bound, and no exchange is open for longer, however it ends.",
+        recipe: "One call that needs the edge for each way of hanging: the connection is never accepted, it is accepted and then silent, headers come and no body, the body drips for ever.",
+        defaults: "`within: 5s` is our proposal: longer than anybody should wait for one answer.",
+        inconclusive: "No exchange met the hang; the hang was shorter than the bound; some exchanges waited far longer than those that were given up.",
+    };
     const TIMED: bool = false;
 }
 
@@ -42,8 +49,7 @@ impl Known for TimeoutPresent {
 /// callers gave up by themselves in time, and nobody else waited much longer (half as long again as
 /// the latest give-up) without having done so.
 impl Check for TimeoutPresent {
-    fn judge(&self, recording: &Recording) -> Vec<Verdict> {
-        let view = View::new(recording);
+    fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
         let hung = |edge: &usize| view.faults_on(*edge).any(|fault| fault.hang.is_some());
         let edges: Vec<usize> = match &self.edge {
             Some(edge) => view.edge(edge).into_iter().collect(),
@@ -61,8 +67,23 @@ impl Check for TimeoutPresent {
         }
         edges
             .into_iter()
-            .map(|edge| self.judge_edge(&view, edge))
+            .map(|edge| self.judge_edge(view, edge))
             .collect()
+    }
+
+    /// Each way of hanging, on calls made one at a time; whose client waits a fifth longer than the
+    /// bound, by when a caller without a timeout is found out.
+    fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
+        let alone = Alone {
+            calls: 1,
+            of: Kinds::One,
+            patience: Some(self.within.0 * 6 / 5),
+        };
+        let hangs = |edge: &EdgeFacts| {
+            let edge = edge.name.clone();
+            hangs().map(move |(_, faults)| Recipe::alone(&edge, faults, alone))
+        };
+        about(self.edge.as_ref(), edges).flat_map(hangs).collect()
     }
 }
 

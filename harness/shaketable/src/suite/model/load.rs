@@ -103,6 +103,8 @@ pub struct Stream {
     pub after: Duration,
     /// For how long they arrive; to the end when left out.
     pub lasts: Option<Duration>,
+    /// Whether they do so each time that the phase comes.
+    pub again: bool,
     /// How many arrive at most.
     pub calls: Option<u64>,
     /// How they arrive.

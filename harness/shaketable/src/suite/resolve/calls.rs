@@ -55,6 +55,11 @@ impl Reader<'_> {
                 proxied,
                 protocol: call.protocol,
                 tls,
+                soft: call.soft,
+                marker: match call.marker {
+                    Some(_) => self.marker(&path.then("marker")),
+                    None => None,
+                },
             };
             self.hosts_lead_to_one_address(&path, &edge, &edges);
             if self.has(&service.then("address")) {

@@ -3,23 +3,29 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shaketable_faults::fault::Speaks;
 use shaketable_faults::times::Schedule;
 use shaketable_faults::units::{HumanDuration, Percent};
 use shaketable_faults::which::Which;
 use shaketable_faults::{Protocol, fault};
 
-use super::Reader;
+use super::{Reader, recipes};
 use crate::check;
+use crate::check::bundle::Bundle;
+use crate::check::recipe::about;
 use crate::names::EdgeName;
-use crate::suite::model::{CheckEntry, Edge, Experiment, FaultEntry};
+use crate::record::EdgeFacts;
+use crate::suite::model::{CheckEntry, Edge, Experiment, FaultEntry, Phases};
 use crate::suite::near;
 use crate::suite::path::{Path, steps};
 use crate::suite::schema::Shape;
 use crate::suite::tree::{Kind, Node};
 use crate::suite::validate::Walker;
 use crate::suite::written::Begins;
+
+/// The name of the experiment that a suite's own `expect` makes.
+const WHOLE_SUITE: &str = "resilience";
 
 impl Reader<'_> {
     /// Every experiment that is right.
@@ -31,22 +37,46 @@ impl Reader<'_> {
                 let help = "write a few words on one line, as in `slow inventory`";
                 self.complain_of_key(&path, "this cannot name an experiment", help);
             }
-            let load = self.load(&path);
-            let phases = self.phases(&path);
-            let faults = self.faults(&path.then("faults"), edges);
-            let checks = self.checks(&path.then("expect"));
-            if let Some(load) = load {
-                let experiment = Experiment {
-                    name: name.clone(),
-                    faults,
-                    load,
-                    phases,
-                    checks,
-                };
-                experiments.insert(name, experiment);
-            }
+            experiments.extend(self.experiment(name, &path, edges));
+        }
+        if self.has(&steps!["expect"]) {
+            experiments.extend(self.experiment(WHOLE_SUITE.to_owned(), &steps![], edges));
+        } else if experiments.is_empty() && !self.has(&steps!["experiments"]) {
+            let help = "add `expect: [resilient]`, or `experiments`";
+            self.complain(&steps![], "nothing is to be tried", help);
         }
         experiments
+    }
+
+    /// What an experiment comes to: itself, or what the recipes of its checks make of it.
+    fn experiment(
+        &mut self,
+        name: String,
+        path: &Path,
+        edges: &[Edge],
+    ) -> Vec<(String, Experiment)> {
+        let load = self.load(path);
+        let given = self.phases(path);
+        let faults = self.faults(&path.then("faults"), edges);
+        let checks = self.checks(&path.then("expect"), edges);
+        let Some(load) = load else {
+            return Vec::new();
+        };
+        let left_to_checks = !self.has(&path.then("faults"));
+        let base = Experiment {
+            name,
+            stages: given.or(Phases::default()).stages(faults.len()),
+            faults,
+            load,
+            checks,
+        };
+        let experiments = if left_to_checks {
+            recipes::expand(base, &given, edges)
+        } else {
+            vec![base]
+        };
+        let named = |experiment: Experiment| (experiment.name.clone(), experiment);
+        experiments.into_iter().map(named).collect()
     }
 
     fn faults(&mut self, list: &Path, edges: &[Edge]) -> Vec<FaultEntry> {
@@ -171,9 +201,58 @@ impl Reader<'_> {
         }
     }
 
-    fn checks(&mut self, list: &Path) -> Vec<CheckEntry> {
+    fn checks(&mut self, list: &Path, edges: &[Edge]) -> Vec<CheckEntry> {
         let paths = (0..self.count(list)).map(|index| list.then(index));
-        paths.filter_map(|path| self.check(&path)).collect()
+        let mut checks = Vec::new();
+        for path in paths {
+            match self.bundle(&path) {
+                Some((bundle, edge)) => {
+                    checks.extend(self.bundled(&path, bundle, edge.as_ref(), edges));
+                }
+                None => checks.extend(self.check(&path)),
+            }
+        }
+        checks
+    }
+
+    /// A name that stands for several checks, and the edge that it is said of.
+    fn bundle(&mut self, path: &Path) -> Option<(&'static Bundle, Option<EdgeName>)> {
+        match self.json(path)? {
+            Value::String(name) => Some((check::bundle::named(name)?, None)),
+            Value::Object(entry) => {
+                let (name, _) = entry.iter().next()?;
+                let bundle = check::bundle::named(name)?;
+                Some((bundle, self.part(&path.then(bundle.name).then("edge"))))
+            }
+            _ => None,
+        }
+    }
+
+    /// The checks that a bundle stands for, on one edge or on each.
+    fn bundled(
+        &mut self,
+        path: &Path,
+        bundle: &Bundle,
+        edge: Option<&EdgeName>,
+        edges: &[Edge],
+    ) -> Vec<CheckEntry> {
+        let facts: Vec<EdgeFacts> = edges.iter().map(Edge::facts).collect();
+        let mut checks = Vec::new();
+        for edge in about(edge, &facts) {
+            for kind in (bundle.members)(edge) {
+                let params = json!({ "edge": edge.name.to_string() });
+                if let Some(check) = self.build(path, (kind.build)(&params)) {
+                    let at = self.position(path);
+                    checks.push(CheckEntry {
+                        kind,
+                        params,
+                        check,
+                        at,
+                    });
+                }
+            }
+        }
+        checks
     }
 
     fn check(&mut self, path: &Path) -> Option<CheckEntry> {

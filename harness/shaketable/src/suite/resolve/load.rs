@@ -128,6 +128,7 @@ impl Reader<'_> {
             starts: starts.unwrap_or(Phase::WarmUp),
             after: after.unwrap_or_default().0,
             lasts: lasts.map(|lasts| lasts.0),
+            again: false,
             calls: self.first(places, "calls"),
             arrival: self.arrival(places)?,
             in_flight: in_flight.unwrap_or(IN_FLIGHT),

@@ -14,6 +14,7 @@ mod load;
 mod oracle;
 mod phases;
 mod ready;
+mod recipes;
 mod request;
 mod services;
 mod stub;

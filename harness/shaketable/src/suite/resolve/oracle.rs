@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Reader;
-use super::request::Place;
+use super::request::{Common, Place};
 use crate::load::script::data::Table;
 use crate::load::script::template::{RESERVED, is_name};
 use crate::load::script::{self, Capture, Expected, Matcher, Pattern, StatusRange};
@@ -50,6 +50,24 @@ impl Reader<'_> {
         let regex: Option<RegexText> = self.part(&path.then("regex"));
         matcher.regex = regex.and_then(|text| Pattern::new(&text.0).ok());
         self.json(path).is_some().then_some(matcher)
+    }
+
+    /// By what a degraded answer is known, whatever was asked.
+    pub(super) fn marker(&mut self, path: &Path) -> Option<Matcher> {
+        let place = Place {
+            path,
+            common: &Common::none(),
+            in_journey: false,
+            captured: &[],
+            later: &[],
+        };
+        let matcher = self.matcher(&place, "marker", path)?;
+        let mut expected = matcher.json.iter().flat_map(|(_, values)| values);
+        if expected.any(|value| matches!(value, Expected::Filled(_))) {
+            let help = "write the value itself";
+            self.complain(path, "nothing is filled in here", help);
+        }
+        Some(matcher)
     }
 
     /// JSON pointers, and what they are to point at.

@@ -58,6 +58,14 @@ pub(super) struct Place<'a> {
 }
 
 impl Common {
+    /// What holds beside any load.
+    pub(super) fn none() -> Self {
+        Self {
+            connection: Connection::default(),
+            data: Rows::Absent,
+        }
+    }
+
     fn table(&self) -> Option<Arc<Table>> {
         match &self.data {
             Rows::Table(table) => Some(Arc::clone(table)),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use shaketable_faults::Protocol;
 
+use super::matcher::Matcher;
 use super::text::{HostName, HttpPath, ListenAddress, ProxiedHost, VariableName};
 use super::tls::Tls;
 use super::{ENTRIES_MAX, not_both};
@@ -51,6 +52,12 @@ pub(in crate::suite) struct Call {
     /// What is spoken; each connection's first bytes tell when it is left out.
     #[serde(default)]
     pub(in crate::suite) protocol: Protocol,
+    /// Whether the caller is meant to live without it, with an answer that offers less.
+    #[serde(default)]
+    pub(in crate::suite) soft: bool,
+    /// By what an answer that offers less, because this edge failed, is known.
+    #[schemars(with = "Option<Matcher>")]
+    pub(in crate::suite) marker: Option<Value>,
     /// Where TLS is spoken; nowhere when left out, and what the two speak past the proxy is bytes.
     pub(in crate::suite) tls: Option<Tls>,
 }

@@ -99,7 +99,23 @@ impl JsonSchema for Expectation {
             let schema = json_schema!({ "oneOf": [params, { "type": "null" }] });
             properties.insert(kind.name.to_owned(), described(schema, &text));
         }
-        let names: Vec<&str> = check::CATALOGUE.iter().map(|kind| kind.name).collect();
+        let mut names: Vec<&str> = check::CATALOGUE.iter().map(|kind| kind.name).collect();
+        for bundle in check::bundle::BUNDLES {
+            let text = format!(
+                "Stands for {}. Example: `{}`",
+                bundle.stands_for, bundle.example
+            );
+            let edge = generator.subschema_for::<EdgeName>();
+            let edge = described(edge, "The edge; each edge of the suite when left out.");
+            let params = json_schema!({
+                "type": "object",
+                "properties": { "edge": edge },
+                "additionalProperties": false,
+            });
+            let schema = json_schema!({ "oneOf": [params, { "type": "null" }] });
+            properties.insert(bundle.name.to_owned(), described(schema, &text));
+            names.push(bundle.name);
+        }
         json_schema!({
             "description": "One check, by its name alone or with parameters.",
             "oneOf": [

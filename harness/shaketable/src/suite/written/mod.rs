@@ -88,9 +88,13 @@ pub(super) struct Suite {
     load: Option<Short<Nothing, Load>>,
     /// How long the phases take in every experiment.
     phases: Option<Phases>,
+    /// What must hold whatever goes wrong: checks that bring the faults and the calls that they
+    /// need.
+    #[schemars(length(min = 1))]
+    expect: Option<Vec<Expectation>>,
     /// The experiments by name.
     #[schemars(extend("minProperties" = 1, "maxProperties" = ENTRIES_MAX))]
-    experiments: IndexMap<String, Experiment>,
+    experiments: Option<IndexMap<String, Experiment>>,
 }
 
 /// Who carries the faults out. Our own proxies then only observe.
@@ -202,7 +206,8 @@ pub(super) struct Phases {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct Experiment {
-    /// What goes wrong in the fault phase.
+    /// What goes wrong in the fault phase. Left out, the checks bring the faults, the phases and
+    /// the calls that they need.
     faults: Option<Vec<Fault>>,
     /// What differs from the suite's load; `none` for no load at all.
     load: Option<Short<Nothing, Load>>,

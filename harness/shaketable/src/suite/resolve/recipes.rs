@@ -1,0 +1,318 @@
+//! Experiments that are made of the recipes of their checks, where the suite names no fault.
+//!
+//! Checks that want the same share an experiment: all that is tried on an edge with calls made one
+//! at a time is one, and so is each fault under load.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use shaketable_faults::fault;
+use shaketable_faults::times::Schedule;
+use shaketable_faults::units::Percent;
+
+use super::phases::Given;
+use crate::check::recipe::{Alone, Kinds, Recipe, UnderLoad, Way};
+use crate::names::EdgeName;
+use crate::record::{EdgeFacts, Phase};
+use crate::suite::model::{
+    CheckEntry, Edge, Experiment, FaultEntry, Lasts, Load, Phases, Position, Stage, Stream,
+};
+
+/// How often each kind of call is made alone, before anything goes wrong.
+const SURVEYS: usize = 3;
+
+/// What several checks want to see, in one lab.
+struct Group {
+    edge: Option<EdgeName>,
+    kind: Kind,
+    checks: Vec<CheckEntry>,
+}
+
+/// How calls are made in a group.
+enum Kind {
+    /// One at a time; one fault after the other.
+    Alone {
+        /// Calls while all is well.
+        untouched: usize,
+        trials: Vec<(Vec<Value>, Alone)>,
+    },
+    /// Under load.
+    Load { faults: Vec<Value>, load: UnderLoad },
+}
+
+/// The experiments that an experiment without faults comes to: those of its checks' recipes, and
+/// itself, where some of its checks judge what they find.
+pub(super) fn expand(base: Experiment, given: &Given, edges: &[Edge]) -> Vec<Experiment> {
+    let facts: Vec<EdgeFacts> = edges.iter().map(Edge::facts).collect();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut stay = Vec::new();
+    let mut anywhere = Vec::new();
+    for entry in &base.checks {
+        let recipes = entry.check.recipes(&facts);
+        if recipes.is_empty() {
+            stay.push(entry.clone());
+        }
+        for recipe in recipes {
+            match recipe.edge {
+                Some(_) => join(&mut groups, recipe, entry),
+                // Where nothing goes wrong, any experiment with such calls will do.
+                None => anywhere.push((recipe, entry)),
+            }
+        }
+    }
+    for (recipe, entry) in anywhere {
+        join(&mut groups, recipe, entry);
+    }
+    let mut experiments: Vec<Experiment> = groups
+        .into_iter()
+        .map(|group| group.experiment(&base, given))
+        .collect();
+    if !stay.is_empty() {
+        let checks = stay;
+        experiments.insert(0, Experiment { checks, ..base });
+    }
+    experiments
+}
+
+/// Puts a recipe where its like is.
+fn join(groups: &mut Vec<Group>, recipe: Recipe, entry: &CheckEntry) {
+    let place = groups.iter().position(|group| group.takes(&recipe));
+    let place = place.unwrap_or_else(|| {
+        groups.push(Group::of(&recipe));
+        groups.len() - 1
+    });
+    groups[place].add(recipe, entry);
+}
+
+impl Group {
+    fn of(recipe: &Recipe) -> Self {
+        let kind = match &recipe.way {
+            Way::Alone(_) => Kind::Alone {
+                untouched: SURVEYS,
+                trials: Vec::new(),
+            },
+            Way::Load(load) => Kind::Load {
+                faults: recipe.faults.clone(),
+                load: *load,
+            },
+        };
+        Self {
+            edge: recipe.edge.clone(),
+            kind,
+            checks: Vec::new(),
+        }
+    }
+
+    /// Whether a recipe can be followed here, too.
+    fn takes(&self, recipe: &Recipe) -> bool {
+        let here = recipe.edge.is_none() || recipe.edge == self.edge;
+        here && match (&self.kind, &recipe.way) {
+            (Kind::Alone { .. }, Way::Alone(_)) => true,
+            (Kind::Load { faults, load }, Way::Load(wanted)) => {
+                (recipe.faults.is_empty() || *faults == recipe.faults)
+                    && load.cycles == wanted.cycles
+            }
+            _ => false,
+        }
+    }
+
+    fn add(&mut self, recipe: Recipe, entry: &CheckEntry) {
+        match (&mut self.kind, recipe.way) {
+            (Kind::Alone { untouched, trials }, Way::Alone(alone)) => {
+                if recipe.faults.is_empty() {
+                    *untouched = (*untouched).max(alone.calls);
+                } else if let Some((_, known)) = trials
+                    .iter_mut()
+                    .find(|(faults, _)| *faults == recipe.faults)
+                {
+                    *known = both(*known, alone);
+                } else {
+                    trials.push((recipe.faults, alone));
+                }
+            }
+            (Kind::Load { load, .. }, Way::Load(wanted)) => {
+                load.fault = load.fault.max(wanted.fault);
+                load.recovery = load.recovery.max(wanted.recovery);
+            }
+            _ => {}
+        }
+        if !self.checks.iter().any(|known| {
+            known.at == entry.at
+                && known.kind.name == entry.kind.name
+                && known.params == entry.params
+        }) {
+            self.checks.push(entry.clone());
+        }
+    }
+
+    fn experiment(self, base: &Experiment, given: &Given) -> Experiment {
+        let on = self.edge.as_ref().map(ToString::to_string);
+        let at = self.checks.first().map(|entry| entry.at.clone());
+        let wrong = Wrong {
+            edge: self.edge.as_ref(),
+            at: at.unwrap_or_default(),
+        };
+        let (what, faults, stages, load) = match self.kind {
+            Kind::Alone { untouched, trials } => {
+                let load = patient(&base.load, trials.iter().map(|(_, alone)| alone));
+                let (faults, stages) = alone(untouched, trials, &wrong);
+                ("one call at a time".to_owned(), faults, stages, load)
+            }
+            Kind::Load { faults, load } => {
+                let faults: Vec<FaultEntry> = faults
+                    .iter()
+                    .filter_map(|fault| wrong.entry(fault))
+                    .collect();
+                let phases = given.or(Phases {
+                    fault: load.fault,
+                    recovery: load.recovery,
+                    ..Phases::default()
+                });
+                let what = match faults.first() {
+                    Some(fault) => fault.describe(),
+                    None => "untouched".to_owned(),
+                };
+                let what = match load.cycles {
+                    1 => what,
+                    cycles => format!("{what}, {cycles} times"),
+                };
+                let stages = cycles(&phases, faults.len(), load.cycles);
+                let load = match load.cycles {
+                    1 => base.load.clone(),
+                    _ => pausing(&base.load, &phases),
+                };
+                (what, faults, stages, load)
+            }
+        };
+        let on = on.map_or_else(String::new, |edge| format!("{edge}, "));
+        Experiment {
+            name: format!("{}: {on}{what}", base.name),
+            faults,
+            load,
+            stages,
+            checks: self.checks,
+        }
+    }
+}
+
+/// What suffices for both.
+fn both(one: Alone, other: Alone) -> Alone {
+    Alone {
+        calls: one.calls.max(other.calls),
+        of: one.of.max(other.of),
+        patience: one.patience.max(other.patience),
+    }
+}
+
+/// One fault after the other, each followed by a recovery.
+fn alone(
+    untouched: usize,
+    trials: Vec<(Vec<Value>, Alone)>,
+    wrong: &Wrong<'_>,
+) -> (Vec<FaultEntry>, Vec<Stage>) {
+    let stage = |phase, lasts, faults| Stage {
+        phase,
+        lasts,
+        faults,
+    };
+    let calls = |each, of| Lasts::Calls { each, of };
+    let mut stages = vec![
+        stage(Phase::WarmUp, calls(SURVEYS, Kinds::Every), Vec::new()),
+        stage(Phase::Baseline, calls(untouched, Kinds::Every), Vec::new()),
+    ];
+    let mut entries = Vec::new();
+    for (
+        faults,
+        Alone {
+            calls: each, of, ..
+        },
+    ) in trials
+    {
+        let first = entries.len();
+        entries.extend(faults.iter().filter_map(|fault| wrong.entry(fault)));
+        let places = (first..entries.len()).collect();
+        stages.push(stage(Phase::Fault, calls(each, of), places));
+        stages.push(stage(Phase::Recovery, Lasts::Settled, Vec::new()));
+    }
+    (entries, stages)
+}
+
+/// The load, with clients that wait no longer than it takes to see whether somebody gives up.
+fn patient<'a>(load: &Load, trials: impl Iterator<Item = &'a Alone>) -> Load {
+    let mut load = load.clone();
+    if let Some(most) = trials.filter_map(|alone| alone.patience).max() {
+        for stream in &mut load.streams {
+            stream.timeout = stream.timeout.min(most);
+        }
+    }
+    load
+}
+
+/// Warm-up and baseline, and then so many times fault and recovery.
+fn cycles(phases: &Phases, faults: usize, times: usize) -> Vec<Stage> {
+    let mut stages = phases.stages(faults);
+    let cycle: Vec<Stage> = stages[2..].to_vec();
+    for _ in 1..times {
+        stages.extend(cycle.iter().cloned());
+    }
+    stages
+}
+
+/// The load while the system warms up and while something is wrong, and none otherwise.
+fn pausing(load: &Load, phases: &Phases) -> Load {
+    let during = |stream: &Stream, starts, lasts: Duration| Stream {
+        name: format!("{} {}", stream.name, Phase::name(starts))
+            .trim()
+            .to_owned(),
+        starts,
+        lasts: Some(lasts),
+        again: true,
+        ..stream.clone()
+    };
+    let both = |stream: &Stream| {
+        [
+            during(stream, Phase::WarmUp, phases.warm_up),
+            during(stream, Phase::Fault, phases.fault),
+        ]
+    };
+    Load {
+        streams: load.streams.iter().flat_map(both).collect(),
+        ..load.clone()
+    }
+}
+
+/// Where the faults of a recipe go.
+struct Wrong<'a> {
+    edge: Option<&'a EdgeName>,
+    at: Position,
+}
+
+impl Wrong<'_> {
+    /// A fault of a recipe; nothing where it is on no edge. That every recipe's faults are right is
+    /// tested.
+    fn entry(&self, written: &Value) -> Option<FaultEntry> {
+        let edge = self.edge?.clone();
+        let map = written.as_object()?;
+        let (kind, value) = map
+            .iter()
+            .find_map(|(key, value)| Some((fault::find(key)?, value)))?;
+        let part = |key: &str| map.get(key).cloned().unwrap_or(Value::Null);
+        let probability: Option<Percent> = serde_json::from_value(part("probability")).ok()?;
+        Some(FaultEntry {
+            edge,
+            kind,
+            value: value.clone(),
+            fault: (kind.build)(value).ok()?,
+            which: serde_json::from_value::<Option<_>>(part("where"))
+                .ok()?
+                .unwrap_or_default(),
+            times: serde_json::from_value::<Option<_>>(part("times"))
+                .ok()?
+                .unwrap_or_default(),
+            probability: probability.map_or(1.0, |percent| percent.0),
+            schedule: Schedule::default(),
+            from_start: false,
+            at: self.at.clone(),
+        })
+    }
+}
