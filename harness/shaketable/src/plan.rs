@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::check;
 use crate::check::answers::process_survival::ProcessSurvival;
-use crate::suite::{CheckEntry, Experiment, Position, Suite};
+use crate::suite::{CheckEntry, Experiment, Position, Service, Start, Suite};
 
 /// What is going to run.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Plan {
     pub file: String,
     /// The seed of every random decision.
     pub seed: u64,
+    /// What tells the ids of this run from those of another with the same seed: 0, so that they are the
+    /// same, where every service is started anew. One that was running already may remember them: it would
+    /// take the first order of this run for a repetition of that run's.
+    pub salt: u64,
 }
 
 /// The filter left nothing over.
@@ -56,10 +60,17 @@ impl Plan {
             }
         }
         let seed = seed.or(suite.seed).unwrap_or_else(fresh_seed);
+        let remembers = |service: &Service| matches!(service.start, Start::Address(_));
+        let salt = if suite.services.values().any(remembers) {
+            fresh()
+        } else {
+            0
+        };
         Ok(Self {
             suite,
             file: file.to_owned(),
             seed,
+            salt,
         })
     }
 
@@ -102,5 +113,10 @@ impl Suite {
 
 /// Short enough to be typed again.
 fn fresh_seed() -> u64 {
-    RandomState::new().build_hasher().finish() % 1_000_000
+    fresh() % 1_000_000
+}
+
+/// A number that nobody had before.
+fn fresh() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

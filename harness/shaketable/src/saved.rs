@@ -13,7 +13,7 @@ use crate::check::{self, Check};
 use crate::judge::judge;
 use crate::load::histograms;
 use crate::record::{self, ReadError, Recording};
-use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome, json};
+use crate::report::{self, ExperimentReport, LoadReport, PhaseReport, Report, RunOutcome, json};
 use crate::suite::{CheckEntry, Suite};
 
 /// The file of an experiment's recording.
@@ -86,7 +86,9 @@ pub fn judge_again(dir: &Path, suite: Option<&Suite>) -> Result<Report, SavedErr
                 .file_name()
                 .map_or_else(|| dir.to_owned(), |name| dir.join(name));
             if own.join(RECORDING).is_file() {
-                experiment.verdicts = judge_experiment(&own, suite)?.1.verdicts;
+                let judged = judge_experiment(&own, suite)?.1;
+                experiment.verdicts = judged.verdicts;
+                experiment.load = judged.load;
             }
         }
         let outcomes = report.experiments.iter().map(ExperimentReport::outcome);
@@ -190,6 +192,7 @@ fn judge_experiment(
         ready_s: ready as f64 / 1e9,
         wall_s: recording.end as f64 / 1e9,
         calls: recording.calls.len() as u64,
+        load: LoadReport::of(&recording),
         dir: dir.to_owned(),
     };
     Ok((recording, report))

@@ -1,5 +1,6 @@
 //! What people see. Humans read stderr, machines read stdout.
 
+mod calls;
 mod follow;
 pub(crate) mod load;
 mod paint;

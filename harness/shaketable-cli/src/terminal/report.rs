@@ -7,7 +7,7 @@ use shaketable::check::{State, Verdict};
 use shaketable::report::{ExperimentReport, Report, RunOutcome};
 
 use super::text::paragraph;
-use super::{Paint, counted, table, tell, width};
+use super::{Paint, calls, counted, table, tell, width};
 use crate::args::VolumeArgs;
 
 /// Shows how one experiment came out.
@@ -70,6 +70,9 @@ impl Page {
             .iter()
             .filter(|verdict| verdict.state != State::Pass || volume.verbose);
         blocks.extend(told.map(|verdict| self.detail(verdict)));
+        if report.outcome() != RunOutcome::Passed || volume.verbose {
+            blocks.extend(calls::errors(&report.load, self.paint, self.width, volume));
+        }
         blocks.join("\n")
     }
 
@@ -88,12 +91,17 @@ impl Page {
         if report.phases.is_empty() {
             return format!("{name}\n  no phase was reached in {:.1} s", report.wall_s);
         }
-        format!(
+        let mut head = format!(
             "{name}\n  {} in {took:.1} s, ready after {:.2} s, {:.1} s in all",
-            counted(usize::try_from(report.calls).unwrap_or(usize::MAX), "call"),
+            calls::many(report.calls),
             report.ready_s,
             report.wall_s,
-        )
+        );
+        if let Some(doubt) = calls::doubt(&report.load) {
+            head.push('\n');
+            head.push_str(&paragraph("  ", &doubt, self.width));
+        }
+        head
     }
 
     /// Colours the verdict at the beginning of each row of a rendered table.
@@ -271,7 +279,7 @@ fn some_of(faults: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use shaketable::record::Phase;
-    use shaketable::report::{PhaseReport, VERSION};
+    use shaketable::report::{LoadReport, PhaseReport, VERSION};
 
     use super::*;
 
@@ -316,8 +324,38 @@ mod tests {
             ready_s: 0.07,
             wall_s: 4.3,
             calls: 1,
+            load: calls::tests::load(),
             dir: "out/slow-inventory".into(),
         }
+    }
+
+    #[test]
+    fn a_green_experiment_tells_of_no_errors_unless_it_is_asked() {
+        let mut green = report();
+        green
+            .verdicts
+            .retain(|verdict| verdict.state == State::Pass);
+        let told = page(80).experiment(&green, VolumeArgs::default());
+        assert!(!told.contains("errors of calls"), "{told}");
+        assert!(
+            told.contains("the load was up to 2.3ms late (p99), and left out 12 calls"),
+            "{told}"
+        );
+        let volume = VolumeArgs {
+            verbose: true,
+            quiet: false,
+        };
+        assert!(
+            page(80)
+                .experiment(&green, volume)
+                .contains("errors of calls")
+        );
+        green.load = LoadReport::default();
+        let told = page(80).experiment(&green, volume);
+        assert!(
+            !told.contains("errors of calls") && !told.contains("the load"),
+            "{told}"
+        );
     }
 
     fn page(width: usize) -> Page {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, undisturbed};
 
 /// Stands for a program that was written with goose: takes its flags, writes its request log, and ends
 /// at the Ctrl-C of a terminal, with its last line.
@@ -106,6 +106,22 @@ fn a_request_log_is_read_while_it_grows_and_to_its_last_line() {
     assert!(hlog.contains("Tag=fault/latency/GET%20front%20page,"));
     let file = stage.path("out/visited/goose.jsonl");
     assert!(!file.exists(), "it is in the recording");
+}
+
+#[test]
+fn a_check_of_a_request_that_no_journey_made_passes_nothing_and_says_so() {
+    let stage = Stage::new();
+    stage.write("journeys.sh", JOURNEYS);
+    let load = "{ goose: { run: sh journeys.sh, to: shop } }";
+    let named = |name: &str| {
+        let check = format!("{{ slo: {{ request: {name}, max: 20s }} }}");
+        suite(load).replace("process_survival", &check)
+    };
+    let unknown = stage.run(&named("GET frontpage"));
+    unknown
+        .exits(5)
+        .says("no call of `GET frontpage` was seen, only of `GET front page`");
+    undisturbed(|| stage.run(&named("GET front page"))).exits(0);
 }
 
 #[test]

@@ -451,6 +451,130 @@ fn goodput_counts_valid_answers_of_the_order_system() {
 }
 
 #[test]
+fn a_body_that_breaks_its_schema_is_a_wrong_answer_that_says_where() {
+    let stage = Stage::new();
+    stage.write(
+        "order.schema.json",
+        r##"{ "properties": { "lines": { "items": { "$ref": "#/$defs/line" } } },
+              "$defs": { "line": { "required": ["sku"] } } }"##,
+    );
+    let desk = Desk::open(|asked: &Asked| {
+        let body = match asked.what.as_str() {
+            "GET /right" => r#"{"lines":[{"sku":"A1"}]}"#,
+            "GET /text" => "no order",
+            _ => r#"{"lines":[{"sku":"A1"},{"price":null}]}"#,
+        };
+        Some(("200 OK", String::new(), body.to_owned()))
+    });
+    let told = run(
+        &stage,
+        &desk,
+        r"  rate: 40/s
+  requests:
+    - { to: desk, get: /right, valid: { schema: order.schema.json } }
+    - { to: desk, get: /wrong, valid: { schema: order.schema.json } }
+    - { to: desk, get: /here, valid: { schema: { properties: { lines: { maxItems: 1 } } } } }
+    - { to: desk, get: /text, valid: { schema: order.schema.json } }",
+    );
+    for (class, worth) in [
+        ("right", "full"),
+        ("wrong", "wrong"),
+        ("here", "wrong"),
+        ("text", "wrong"),
+    ] {
+        let calls = told.of(&format!("GET /{class}"));
+        let mut answered = calls.iter().filter(|call| call["outcome"] == "answered");
+        assert!(answered.all(|call| call["worth"] == worth), "{class}");
+    }
+    let errors = told.summary["errors"].as_array().unwrap().iter();
+    let said: BTreeSet<&str> = errors
+        .map(|error| error["example"].as_str().unwrap())
+        .collect();
+    let wanted = [
+        "the body breaks its schema: at /lines/1: missing properties 'sku'",
+        "the body breaks its schema: at /lines: maximum 1 items required, but got 2 items",
+        "no schema fits the body; the body is not JSON",
+    ];
+    assert_eq!(said, BTreeSet::from(wanted));
+}
+
+/// A load that makes up ids, with a seed; what the service was asked: what is random, and the ids.
+fn with_a_seed(
+    stage: &Stage,
+    service: &str,
+    asked: impl Fn() -> Vec<Value>,
+) -> [BTreeSet<String>; 2] {
+    let suite = format!(
+        "
+name: asked
+seed: 7
+services:
+  desk: {service}
+load:
+  burst: 5
+  request:
+    to: desk
+    post: /orders
+    idempotency_key: true
+    json: {{ id: \"{{{{id}}}}\", uuid: \"{{{{uuid}}}}\", lot: \"{{{{random 1..1000000}}}}\" }}
+phases: {{ warm_up: 50ms, baseline: 200ms, fault: 100ms, recovery: 50ms }}
+experiments:
+  quiet: {{ expect: [{{ slo: {{ max: 20s }} }}] }}
+"
+    );
+    stage.run(&suite);
+    let asked = asked();
+    assert!(
+        asked.len() >= 8,
+        "a survey of three and a burst of five: {asked:?}"
+    );
+    let all = |keys: &[&str]| {
+        let values = asked
+            .iter()
+            .flat_map(|body| keys.iter().map(|key| body[*key].to_string()));
+        values.collect()
+    };
+    [all(&["lot"]), all(&["id", "uuid", "key"])]
+}
+
+/// What was asked, as these tests look at it.
+fn body_and_key(body: &str, key: &str) -> Value {
+    let mut asked: Value = serde_json::from_str(body).unwrap();
+    asked["key"] = json!(key);
+    asked
+}
+
+#[test]
+fn ids_come_again_with_the_seed_but_where_a_service_may_remember_them() {
+    let stage = Stage::new();
+    let desk = Desk::open(|_: &Asked| Some(("200 OK", String::new(), String::new())));
+    let service = format!("{{ address: \"{}\" }}", desk.address);
+    let of_desk = |from: usize| {
+        let asked = desk.asked().into_iter().skip(from);
+        let asked =
+            asked.map(|asked| body_and_key(&asked.body, asked.header("idempotency-key").unwrap()));
+        asked.collect()
+    };
+    let [random, ids] = with_a_seed(&stage, &service, || of_desk(0));
+    let before = desk.asked().len();
+    let [random_again, ids_again] = with_a_seed(&stage, &service, || of_desk(before));
+    assert_eq!(random, random_again);
+    assert!(ids.is_disjoint(&ids_again), "{ids:?} {ids_again:?}");
+
+    // A stub is the same at the beginning of each run.
+    let service = "{ stub: { routes: [{ post: /orders, state: { put: { \"{{header.idempotency-key}}\": \"{{body}}\" } } }] } }";
+    let of_stub = || {
+        let told: Value = serde_json::from_str(&stage.read("out/quiet/desk.stub.json")).unwrap();
+        let kept = told["state"].as_object().unwrap().iter();
+        kept.map(|(key, body)| body_and_key(&body.to_string(), key))
+            .collect()
+    };
+    let first = with_a_seed(&stage, service, of_stub);
+    std::fs::remove_dir_all(stage.out()).unwrap();
+    assert_eq!(with_a_seed(&stage, service, of_stub), first);
+}
+
+#[test]
 fn an_asynchronous_order_is_one_call() {
     let stage = Stage::new();
     example(&stage, "order-async.yaml").exits(0);
@@ -491,6 +615,23 @@ fn a_success_is_a_valid_answer_and_not_a_status() {
     for (valid, code) in [("odd", 0), ("done", 1)] {
         let stage = Stage::new();
         let suite = suite(&desk, &load(valid)).replace("max: 20s", "success: 60%");
-        undisturbed(|| stage.run(&suite)).exits(code);
+        let done = undisturbed(|| stage.run(&suite));
+        done.exits(code);
+        let errors = &done.report()["experiments"][0]["load"]["errors"];
+        if code == 0 {
+            done.keeps_quiet_about("errors of calls");
+            assert_eq!(*errors, json!([]));
+            continue;
+        }
+        done.says("errors of calls in baseline, fault and recovery:");
+        let example = r#"/state is "odd", not "done""#;
+        done.says(&format!("GET /: wrong answer; {example}"));
+        assert_eq!(errors[0]["call"], "GET /");
+        assert_eq!(errors[0]["what"], "wrong answer");
+        assert_eq!(errors[0]["example"], example);
+        assert!(errors[0]["baseline"].as_u64().unwrap() >= 20, "{errors}");
+        // What was recorded can be reported again.
+        let again = stage.call(["judge".as_ref(), stage.out().as_os_str()]);
+        again.exits(1).says("GET /: wrong answer;");
     }
 }

@@ -9,7 +9,7 @@ use shaketable_faults::units::brief;
 use super::attribution::{self, Attribution};
 use super::stalls::Stalls;
 use super::stats;
-use crate::names::EdgeName;
+use crate::names::{EdgeName, RequestName};
 use crate::record::{
     Call, Ended, Exchange, FaultMark, Nanos, Outcome, Phase, PhaseMark, Recording,
 };
@@ -164,6 +164,29 @@ impl<'a> View<'a> {
             .classes
             .get(usize::from(class))
             .map_or("?", |class| class.name.as_str())
+    }
+
+    /// What is to be said of a kind of call that nobody made: the program whose journeys make the calls
+    /// calls it otherwise, or it is another suite's.
+    pub fn nobody_made(&self, request: Option<&RequestName>) -> Option<String> {
+        const NAMES_MAX: usize = 8;
+        let request = request?;
+        let classes = &self.recording.classes;
+        if classes.iter().any(|class| class.name == request.0) {
+            return None;
+        }
+        let names = classes.iter().take(NAMES_MAX);
+        let mut names: Vec<String> = names.map(|class| format!("`{}`", class.name)).collect();
+        if classes.len() > NAMES_MAX {
+            names.push(format!("{} more", classes.len() - NAMES_MAX));
+        }
+        if names.is_empty() {
+            return Some(format!(
+                "no call of `{request}` was seen, nor of anything else"
+            ));
+        }
+        let names = names.join(", ");
+        Some(format!("no call of `{request}` was seen, only of {names}"))
     }
 
     /// Whether calls of a class reach an edge when all is well: at least half of those that were
@@ -467,6 +490,27 @@ mod tests {
         let view = View::new(&recording);
         assert!(view.class_needs(0, 0));
         assert!(!view.class_reaches(1, 0));
+    }
+
+    #[test]
+    fn a_kind_of_call_that_nobody_made_is_told_beside_those_that_were() {
+        let recording = HandMade::order().done();
+        let view = View::new(&recording);
+        let said = |name: &str| view.nobody_made(Some(&RequestName(name.to_owned())));
+        assert_eq!(view.nobody_made(None), None);
+        assert_eq!(said(view.class_name(0)), None);
+        let said = said("GET /order").unwrap();
+        let known = format!(
+            "no call of `GET /order` was seen, only of `{}`",
+            view.class_name(0)
+        );
+        assert!(said.starts_with(&known), "{said}");
+        let empty = Recording::default();
+        let said = View::new(&empty).nobody_made(Some(&RequestName("GET /".to_owned())));
+        assert_eq!(
+            said.unwrap(),
+            "no call of `GET /` was seen, nor of anything else"
+        );
     }
 
     #[test]

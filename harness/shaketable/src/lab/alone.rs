@@ -129,7 +129,7 @@ impl Phases<'_> {
     /// A call of each kind; gives whether they reached the edges, all of them.
     async fn one_of_each(&mut self, tried: &Tried) -> Result<bool, Stop> {
         let before = self.seen_on(&tried.edges);
-        let calls = self.witnesses.load.survey(tried.classes.clone());
+        let calls = self.witnesses.load.one_of_each(tried.classes.clone());
         if let Err(stop) = self.unless_stopped(calls).await {
             self.mark_end();
             return Err(stop);

@@ -46,9 +46,14 @@ pub(super) struct State {
 }
 
 impl Drive<'_> {
+    /// Every kind of call once, alone, to see what it needs.
+    pub(super) async fn survey(&self) {
+        self.engine.survey().await;
+    }
+
     /// Every kind of call once, alone; some kinds only, where these are given.
-    pub(super) async fn survey(&self, only: Option<Vec<u16>>) {
-        self.engine.survey(only).await;
+    pub(super) async fn one_of_each(&self, only: Option<Vec<u16>>) {
+        self.engine.one_of_each(only).await;
     }
 
     /// Goose begins, after the survey and before the rest: its users take their time to start.

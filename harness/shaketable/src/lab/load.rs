@@ -60,6 +60,7 @@ pub(super) fn make(
     let spec = Spec {
         seed: plan.seed,
         trace_base,
+        salt: plan.salt,
         pacing: load.pacing,
         streams,
         targets: maker.scripts.into_targets(),

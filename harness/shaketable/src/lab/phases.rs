@@ -147,7 +147,7 @@ impl<'a> Phases<'a> {
     /// Finds out which kind of call needs which edge: each a few times, one at a time.
     async fn survey(&self) {
         for _ in 0..SURVEYS {
-            self.witnesses.load.survey(None).await;
+            self.witnesses.load.survey().await;
         }
     }
 

@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::judge::judge;
 use crate::load::{CallLog, Engine};
 use crate::plan::Plan;
-use crate::report::{self, ExperimentReport, PhaseReport, Report, RunOutcome};
+use crate::report::{self, ExperimentReport, LoadReport, PhaseReport, Report, RunOutcome};
 use crate::saved;
 use crate::suite::Experiment;
 
@@ -107,6 +107,7 @@ async fn run_experiment(
         ready_s: 0.0,
         wall_s: 0.0,
         calls: 0,
+        load: LoadReport::default(),
         dir: dir.clone(),
     };
     if let Err(error) = in_fresh_lab(plan, experiment, setting, &dir, &mut report).await {
@@ -150,6 +151,7 @@ async fn in_fresh_lab(
     report.interrupted = recording.interrupted;
     report.unreverted = unreverted;
     report.calls = recording.calls.len() as u64;
+    report.load = LoadReport::of(&recording);
     report.phases = PhaseReport::of(&recording);
     stopped
 }

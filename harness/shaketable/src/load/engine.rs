@@ -1,6 +1,7 @@
 //! The engine: a thread on which every stream of the load goes its way through the phases.
 
-use std::fmt::Debug;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,25 +9,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use shaketable_faults::dice::join;
 use shaketable_faults::observe::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::pace::Pace;
+use super::quiet::{Activity, Quiet};
 use super::recorder::Recorder;
-use super::script::{Arrived, Due, Ground, Script};
+use super::script::{Ground, Manner};
 use super::spec::Spec;
 use super::stream::Running;
 use crate::check::view::nanos;
 use crate::record::{Nanos, Phase};
-
-/// Nothing new for so long is quiescence.
-const QUIET: Duration = Duration::from_millis(15);
-/// The longest wait for it after one call.
-const QUIET_MAX: Duration = Duration::from_millis(500);
-/// How often it is looked for.
-const LOOK: Duration = Duration::from_millis(3);
 
 /// How often the thread looks at what it has used of a processor.
 const CPU_LOOK: Duration = Duration::from_millis(50);
@@ -36,31 +32,9 @@ const CPU_LOOK: Duration = Duration::from_millis(50);
 #[error("start the load: {0}")]
 pub struct EngineError(#[from] std::io::Error);
 
-/// What is under way behind the targets, so that a call can be made alone.
-pub trait Activity: Debug + Send + Sync {
-    /// How much has been seen so far.
-    fn seen(&self) -> usize;
-    /// How much of that is still under way.
-    fn under_way(&self) -> usize;
-}
-
-/// Nobody watches what is behind the targets.
-#[derive(Clone, Copy, Debug)]
-pub struct Unwatched;
-
-impl Activity for Unwatched {
-    fn seen(&self) -> usize {
-        0
-    }
-
-    fn under_way(&self) -> usize {
-        0
-    }
-}
-
 enum Command {
     /// Every script once, alone; those of some classes only, where these are given.
-    Survey(Option<Vec<u16>>, oneshot::Sender<()>),
+    Alone(Option<Vec<u16>>, Manner, oneshot::Sender<()>),
     /// A phase begins.
     Phase(Phase, Nanos),
     /// No more calls arrive.
@@ -107,8 +81,10 @@ impl Engine {
                         client: Client::new(spec.targets),
                         recorder,
                         trace_base: spec.trace_base,
+                        ids: join(spec.trace_base, spec.salt),
+                        quiet: Quiet::by(activity),
+                        given_up: RefCell::new(BTreeSet::new()),
                     });
-                    let quiet = Quiet(activity);
                     let pace = Pace::new(clock, pacing);
                     let streams = spec.streams.into_iter().zip(0..);
                     let streams = streams
@@ -116,7 +92,6 @@ impl Engine {
                         .collect();
                     let crew = Crew {
                         ground,
-                        quiet,
                         pace,
                         streams,
                         went,
@@ -139,11 +114,21 @@ impl Engine {
         })
     }
 
-    /// Does every script of every stream once, one call at a time, with quiescence after each; those
-    /// of some classes only, where these are given.
-    pub async fn survey(&self, only: Option<Vec<u16>>) {
+    /// Does every script of every stream once, one call at a time, with quiescence after each. A class
+    /// of which a call timed out is left out from then on.
+    pub async fn survey(&self) {
+        self.alone(None, Manner::Survey).await;
+    }
+
+    /// The same, of all classes or of some only; and what times out is made again the next time.
+    pub async fn one_of_each(&self, only: Option<Vec<u16>>) {
+        self.alone(only, Manner::Alone).await;
+    }
+
+    async fn alone(&self, only: Option<Vec<u16>>, manner: Manner) {
         let (done, ended) = oneshot::channel();
-        if self.commands.send(Command::Survey(only, done)).is_ok() {
+        let command = Command::Alone(only, manner, done);
+        if self.commands.send(command).is_ok() {
             let _ = ended.await;
         }
     }
@@ -192,7 +177,6 @@ async fn tell_cpu(used: Arc<AtomicU64>) {
 /// Everybody who works on the thread.
 struct Crew {
     ground: Rc<Ground>,
-    quiet: Quiet,
     pace: Pace,
     streams: Vec<Running>,
     went: watch::Sender<usize>,
@@ -231,57 +215,16 @@ impl Crew {
                     });
                     for place in starting {
                         let stream = Rc::clone(&streams[place]);
-                        let (ground, quiet) = (Rc::clone(&self.ground), self.quiet.clone());
-                        let (pace, stop) = (self.pace.clone(), stop.clone());
-                        at_work.spawn_local(stream.run(ground, pace, quiet, at, stop));
+                        let (ground, pace) = (Rc::clone(&self.ground), self.pace.clone());
+                        at_work.spawn_local(stream.run(ground, pace, at, stop.clone()));
                     }
                 }
-                Some(Command::Survey(only, done)) => {
+                Some(Command::Alone(only, manner, done)) => {
                     for stream in &streams {
-                        stream
-                            .survey(only.as_deref(), &self.ground, &self.quiet)
-                            .await;
+                        stream.alone(only.as_deref(), manner, &self.ground).await;
                     }
                     let _ = done.send(());
                 }
-            }
-        }
-    }
-}
-
-/// Does a script while nothing else is done.
-pub(super) async fn alone(
-    script: &Script,
-    (seed, index): (u64, u64),
-    ground: &Rc<Ground>,
-    quiet: &Quiet,
-) {
-    let arrived = Arrived {
-        due: Due::InTurn,
-        serial: true,
-        seed,
-        index,
-    };
-    script.run(ground, arrived).await;
-    quiet.comes().await;
-}
-
-/// The end of everything that a call caused.
-#[derive(Clone, Debug)]
-pub(super) struct Quiet(Arc<dyn Activity>);
-
-impl Quiet {
-    /// Waits until nothing is under way behind the targets and nothing new comes.
-    pub(super) async fn comes(&self) {
-        let deadline = tokio::time::Instant::now() + QUIET_MAX;
-        let mut before = self.0.seen();
-        let mut since = tokio::time::Instant::now();
-        while tokio::time::Instant::now() < deadline && since.elapsed() < QUIET {
-            tokio::time::sleep(LOOK).await;
-            let now = self.0.seen();
-            if now != before || self.0.under_way() > 0 {
-                before = now;
-                since = tokio::time::Instant::now();
             }
         }
     }

@@ -31,8 +31,8 @@ pub struct CallLog {
 struct Noted {
     calls: Vec<Call>,
     missed: u64,
-    /// By class and outcome: how many, and an example.
-    errors: BTreeMap<(u16, Outcome), (u64, String)>,
+    /// By class, outcome and status: how many, and an example.
+    errors: BTreeMap<(u16, Outcome, Option<u16>), (u64, String)>,
 }
 
 impl CallLog {
@@ -54,9 +54,10 @@ impl CallLog {
     pub fn errors(&self) -> Vec<ErrorSeen> {
         let noted = self.lock();
         let seen = noted.errors.iter();
-        seen.map(|((class, outcome), (count, example))| ErrorSeen {
+        seen.map(|((class, outcome, status), (count, example))| ErrorSeen {
             class: *class,
             outcome: *outcome,
+            status: *status,
             count: *count,
             example: example.clone(),
         })
@@ -83,7 +84,7 @@ impl Recorder for CallLog {
     fn end(&self, number: u64, call: &Call, why: Option<&str>) {
         let mut noted = self.lock();
         if let Some(why) = why {
-            let errors = noted.errors.entry((call.class, call.outcome));
+            let errors = noted.errors.entry((call.class, call.outcome, call.status));
             errors.or_insert_with(|| (0, why.to_owned())).0 += 1;
         }
         let place = usize::try_from(number).unwrap_or(usize::MAX);

@@ -20,6 +20,9 @@ pub struct Spec {
     pub seed: u64,
     /// The upper half of the trace ids of its calls; never zero.
     pub trace_base: u64,
+    /// What tells the ids that its templates make up from those of another run with the same seed. (Trace
+    /// ids stay the same: by them the proxies decide whom a fault hits.)
+    pub salt: u64,
     /// How exactly calls are sent when they are due.
     pub pacing: Pacing,
     /// Where calls go.

@@ -8,10 +8,9 @@ use std::time::Duration;
 use shaketable_faults::dice::join;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Quiet, alone};
 use super::mix::Mix;
 use super::pace::Pace;
-use super::script::{Arrived, Done, Due, Ground, Script};
+use super::script::{Arrived, Done, Due, Ground, Manner, Script};
 use super::spec::{Arrival, Stream};
 use crate::check::view::nanos;
 use crate::record::{Call, Nanos, Phase};
@@ -58,13 +57,18 @@ impl Running {
 
     /// Does each of its scripts once, alone; of some classes only, where these are given. These
     /// arrivals are counted apart, and what is random about them is their own.
-    pub(super) async fn survey(&self, only: Option<&[u16]>, ground: &Rc<Ground>, quiet: &Quiet) {
+    pub(super) async fn alone(&self, only: Option<&[u16]>, manner: Manner, ground: &Rc<Ground>) {
         let wanted = |script: &&Arc<Script>| {
             only.is_none_or(|only| script.steps.iter().any(|step| only.contains(&step.class)))
         };
         for script in self.stream.scripts.iter().filter(wanted) {
-            let index = self.surveyed.replace(self.surveyed.get() + 1);
-            alone(script, (join(self.seed, SURVEY), index), ground, quiet).await;
+            let arrived = Arrived {
+                due: Due::InTurn,
+                manner,
+                seed: join(self.seed, SURVEY),
+                index: self.surveyed.replace(self.surveyed.get() + 1),
+            };
+            script.run(ground, arrived).await;
         }
     }
 
@@ -73,7 +77,6 @@ impl Running {
         self: Rc<Self>,
         ground: Rc<Ground>,
         pace: Pace,
-        quiet: Quiet,
         phase_began: Nanos,
         stop: CancellationToken,
     ) {
@@ -111,7 +114,13 @@ impl Running {
                     () = stop.cancelled() => return,
                 }
                 while let Some((script, index, _)) = self.next(&ground, until, &stop) {
-                    alone(script, (self.seed, index), &ground, &quiet).await;
+                    let arrived = Arrived {
+                        due: Due::InTurn,
+                        manner: Manner::Alone,
+                        seed: self.seed,
+                        index,
+                    };
+                    script.run(&ground, arrived).await;
                 }
             }
         }
@@ -143,7 +152,7 @@ impl Running {
                     under_way.spawn_local(async move {
                         let arrived = Arrived {
                             due: Due::At(intended),
-                            serial: false,
+                            manner: Manner::Together,
                             seed,
                             index,
                         };
@@ -170,7 +179,7 @@ impl Running {
         while let Some((script, index, now)) = self.next(ground, until, stop) {
             let arrived = Arrived {
                 due: Due::Now(now),
-                serial: false,
+                manner: Manner::Together,
                 seed: self.seed,
                 index,
             };

@@ -177,6 +177,9 @@ pub struct ErrorSeen {
     pub class: u16,
     /// How they came out; those that were answered had a wrong answer.
     pub outcome: Outcome,
+    /// The status of those answers.
+    #[serde(default)]
+    pub status: Option<u16>,
     /// How many.
     pub count: u64,
     /// What the first of them met.

@@ -1,6 +1,7 @@
 //! What a run found, as data. Each rendering of it for one reader is a file beside this one.
 
 pub mod json;
+mod load;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{State, Verdict};
 use crate::record::{Phase, PhaseMark, Recording};
+pub use load::{CallErrors, LoadReport};
 
 /// The version of the report's form; it changes when a reader would have to.
 pub const VERSION: u32 = 1;
@@ -78,6 +80,9 @@ pub struct ExperimentReport {
     pub wall_s: f64,
     /// Calls made by the load.
     pub calls: u64,
+    /// How the load did.
+    #[serde(default)]
+    pub load: LoadReport,
     /// The experiment's directory, with the recording and the services' logs.
     pub dir: PathBuf,
 }

@@ -16,5 +16,6 @@ mod framing;
 mod http2;
 mod places;
 mod stage;
+mod survey;
 #[cfg(feature = "tls")]
 mod tls;

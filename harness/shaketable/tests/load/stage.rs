@@ -192,6 +192,7 @@ pub(crate) fn load(target: Target, arrival: Arrival, lasts: Duration, timeout: D
     Spec {
         seed: 1,
         trace_base: 1,
+        salt: 0,
         pacing: Pacing::Auto,
         targets: vec![target],
         streams: vec![stream],

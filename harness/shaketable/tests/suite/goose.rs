@@ -50,10 +50,36 @@ fn journeys_stand_alone_or_beside_a_rate() {
     assert_eq!((load.streams.len(), load.goose.is_some()), (1, true));
 
     // How calls arrive is said anew by an experiment, goose included.
-    let own = format!("load: {{ {rate} }}, ");
+    let own = format!(
+        "load: {{ {} }}, ",
+        rate.replace("get: /", "get: /, name: GET somewhere")
+    );
     let other = load_text(&suite(&format!("{{ {journeys} }}"), &own)).unwrap();
     let load = &other.experiments["e"].load;
     assert_eq!((load.streams.len(), load.goose.is_some()), (1, false));
+}
+
+#[test]
+fn names_of_requests_are_looked_up_where_all_of_them_are_known() {
+    let journeys = "{ goose: { run: ./journeys, to: shop } }";
+    assert!(load_text(&suite(journeys, "")).is_ok(), "goose's own");
+    // What an experiment says itself of how calls arrive is all that arrives.
+    let own = "load: { rate: 5/s, request: { to: shop, get: / } }, ";
+    let errors = load_text(&suite(journeys, own)).unwrap_err().to_plain();
+    assert!(
+        errors.contains("there is no request `GET somewhere`"),
+        "{errors}"
+    );
+    assert!(errors.contains("known requests: `GET /`"), "{errors}");
+    let two = format!(
+        "{}  other: {{ load: {journeys} }}\n",
+        suite("{ rate: 5/s, request: { to: shop, get: / } }", "")
+    );
+    let errors = load_text(&two).unwrap_err().to_plain();
+    assert!(
+        errors.contains("there is no request `GET somewhere`"),
+        "{errors}"
+    );
 }
 
 #[test]

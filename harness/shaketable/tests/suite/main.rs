@@ -6,6 +6,7 @@
     reason = "what is wrong ends a test, in its helpers too"
 )]
 
+mod body_schema;
 mod goose;
 mod random;
 mod requests;

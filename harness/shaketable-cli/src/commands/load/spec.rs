@@ -53,6 +53,7 @@ pub(super) fn spec(args: &LoadArgs) -> Result<Spec, Refusal> {
     Ok(Spec {
         seed: args.seed,
         trace_base: args.seed | 1,
+        salt: 0,
         pacing: args.pacing.into(),
         targets: vec![target],
         streams: vec![stream],

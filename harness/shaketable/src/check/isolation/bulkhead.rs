@@ -57,6 +57,11 @@ impl Check for Bulkhead {
                 Verdict::about(Self::NAME, "-", CLAIM).inconclusive("this experiment has no fault"),
             ];
         }
+        if let Some(request) = &self.request
+            && let Some(why) = view.nobody_made(Some(request))
+        {
+            return vec![Verdict::about(Self::NAME, request.to_string(), CLAIM).inconclusive(why)];
+        }
         let independent: Vec<u16> = (0_u16..)
             .zip(&view.recording.classes)
             .filter(|(_, class)| {

@@ -57,6 +57,9 @@ impl Check for FastFailure {
         if faulted.is_empty() {
             return vec![verdict.inconclusive("this experiment has no fault")];
         }
+        if let Some(why) = view.nobody_made(self.request.as_ref()) {
+            return vec![verdict.inconclusive(why)];
+        }
         let wanted = |call: &&Call| {
             self.request
                 .as_ref()
@@ -273,7 +276,9 @@ mod tests {
             request: Some("GET /".parse().unwrap()),
             ..check()
         };
-        orders(good(MS)).judged_by(&unknown).is_open("no calls");
+        orders(good(MS))
+            .judged_by(&unknown)
+            .is_open("no call of `GET /` was seen");
     }
 
     #[test]

@@ -94,6 +94,10 @@ impl Check for Slo {
             .request
             .as_ref()
             .map_or_else(|| "all calls".to_owned(), RequestName::to_string);
+        if let Some(why) = view.nobody_made(self.request.as_ref()) {
+            let claim = format!("calls in the {} phase keep their bounds", self.phase.name());
+            return vec![Verdict::about(Self::NAME, whose, claim).inconclusive(why)];
+        }
         let claim =
             |what: &str| format!("{what} in the {} phase keeps its bound", self.phase.name());
         let about = |what: &str| {
@@ -279,6 +283,15 @@ mod tests {
         {
             verdict.is_open("no calls");
         }
+    }
+
+    #[test]
+    fn a_kind_of_call_that_nobody_made_is_not_judged_nor_waited_for() {
+        let params = r#"{"request": "GET /order", "p95": "1s", "max": "1s", "success": "99%"}"#;
+        let verdicts = baseline(good(MS)).all_judged_by(&check(params));
+        assert_eq!(verdicts.len(), 1);
+        verdicts[0].is_open("no call of `GET /order` was seen");
+        assert_eq!(verdicts[0].wants_more, None);
     }
 
     #[test]

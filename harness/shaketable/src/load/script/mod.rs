@@ -6,7 +6,7 @@
 //! - `act`: what a call does; `exec`: a command as a call; `poll`: asking until an answer is final;
 //! - [`template`]: what is filled in, from [`data`], from what was captured, or by chance;
 //! - `capture`: what a step takes from its answer for later ones;
-//! - `oracle`: what an answer is worth; `answer`: an answer as these look at it; `pattern`.
+//! - `oracle`: what an answer is worth; `answer`: an answer as these look at it; `pattern`; `schema`.
 //!
 //! **Invariant:** a request that is the same every time costs what its exchange costs: nothing is
 //! filled in, kept or judged for it.
@@ -20,14 +20,18 @@ mod oracle;
 mod pattern;
 mod poll;
 mod run;
+mod schema;
 pub mod template;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shaketable_faults::observe::Clock;
 
 use super::client::Client;
+use super::quiet::Quiet;
 use super::recorder::Recorder;
 use crate::record::Nanos;
 
@@ -37,6 +41,7 @@ pub use exec::{Commands, Program};
 pub use oracle::{Expected, Matcher, Oracle, StatusRange};
 pub use pattern::Pattern;
 pub use poll::Poll;
+pub use schema::{BodySchema, WrongSchema};
 
 /// What one arrival does.
 #[derive(Clone, Debug)]
@@ -111,6 +116,11 @@ pub(super) struct Ground {
     pub(super) client: Client,
     pub(super) recorder: Arc<dyn Recorder>,
     pub(super) trace_base: u64,
+    /// What the ids that templates make up depend on.
+    pub(super) ids: u64,
+    pub(super) quiet: Quiet,
+    /// The classes of which a call timed out in the survey: another would take as long, and show no more.
+    pub(super) given_up: RefCell<BTreeSet<u16>>,
 }
 
 /// One arrival.
@@ -118,12 +128,23 @@ pub(super) struct Ground {
 pub(super) struct Arrived {
     /// When its first call should be sent.
     pub(super) due: Due,
-    /// Whether it is made alone.
-    pub(super) serial: bool,
+    /// How its calls are made.
+    pub(super) manner: Manner,
     /// What is random about it depends on: the seed of its stream.
     pub(super) seed: u64,
     /// Which arrival of its stream it is, from 0.
     pub(super) index: u64,
+}
+
+/// How the calls of an arrival are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Whatever else is under way.
+    Together,
+    /// Alone: with quiescence after each, so that what it causes is known to be its own.
+    Alone,
+    /// Alone, to find out what each kind of call needs; one that has timed out is not made again.
+    Survey,
 }
 
 /// When a call should be sent. Reading the clock is a good part of what a call costs, so it is

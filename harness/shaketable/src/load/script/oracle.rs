@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::answer::{Seen, clip};
 use super::pattern::Pattern;
+use super::schema::BodySchema;
 use super::template::{Scene, Template};
 use crate::load::client::Wanted;
 use crate::record::Worth;
@@ -25,6 +26,8 @@ pub struct Matcher {
     pub status: Vec<StatusRange>,
     /// JSON pointers into its body, and the values of which each points at one.
     pub json: Vec<(String, Vec<Expected>)>,
+    /// What its body satisfies.
+    pub schema: Option<BodySchema>,
     /// Headers, and the values of which each has one; any, where none is named.
     pub header: Vec<(HeaderName, Vec<String>)>,
     /// What its body contains.
@@ -93,7 +96,10 @@ impl Matcher {
     pub(super) fn wanted(&self) -> Wanted {
         Wanted {
             headers: !self.header.is_empty(),
-            body: !self.json.is_empty() || self.contains.is_some() || self.regex.is_some(),
+            body: !self.json.is_empty()
+                || self.schema.is_some()
+                || self.contains.is_some()
+                || self.regex.is_some(),
         }
     }
 
@@ -101,6 +107,7 @@ impl Matcher {
     pub(super) fn mismatch(&self, seen: &Seen<'_>, scene: &Scene<'_>) -> Option<String> {
         self.wrong_status(seen)
             .or_else(|| self.wrong_json(seen, scene))
+            .or_else(|| self.wrong_shape(seen))
             .or_else(|| self.wrong_header(seen))
             .or_else(|| self.wrong_text(seen))
     }
@@ -129,6 +136,15 @@ impl Matcher {
                 None => format!("{pointer} is not there, and not {wanted}{}", seen.nature()),
             })
         })
+    }
+
+    fn wrong_shape(&self, seen: &Seen<'_>) -> Option<String> {
+        let schema = self.schema.as_ref()?;
+        let Some(body) = seen.json() else {
+            return Some(format!("no schema fits the body{}", seen.nature()));
+        };
+        let why = schema.violation(body)?;
+        Some(format!("the body breaks its schema: {why}"))
     }
 
     fn wrong_header(&self, seen: &Seen<'_>) -> Option<String> {

@@ -10,7 +10,7 @@ use super::answer::Seen;
 use super::oracle::both;
 use super::poll::{Asking, Poll};
 use super::template::Scene;
-use super::{Arrived, Done, Due, Ground, Script, Step};
+use super::{Arrived, Done, Due, Ground, Manner, Script, Step};
 use crate::load::client::{Answer, Failure, Queued, Trace, Wanted};
 use crate::record::{Call, Outcome, Worth};
 
@@ -21,6 +21,8 @@ enum Ended {
     Good,
     /// With something else.
     Bad,
+    /// Not in the time that it has.
+    Late,
     /// The target was not even connected to.
     Unmet,
     /// A later step has no use without what this one should have captured.
@@ -41,9 +43,16 @@ impl Script {
     pub(in crate::load) async fn run(&self, ground: &Rc<Ground>, arrived: Arrived) -> Done {
         let mut due = arrived.due;
         let data = self.data.as_deref();
-        let mut scene = Scene::new(arrived.seed, ground.trace_base, arrived.index, data);
+        let mut scene = Scene::new(arrived.seed, ground.ids, arrived.index, data);
         let mut done = Done::Met;
+        let survey = arrived.manner == Manner::Survey;
         for (number, step) in (0..).zip(&self.steps) {
+            if survey && ground.given_up.borrow().contains(&step.class) {
+                if step.go_on {
+                    continue;
+                }
+                return done;
+            }
             if !step.pause.is_zero() {
                 tokio::time::sleep(step.pause).await;
                 due = Due::InTurn;
@@ -56,17 +65,25 @@ impl Script {
             let mut ended = Ended::Good;
             for _ in 0..=step.repeat {
                 ended = step
-                    .call(ground, due, arrived.serial, &ready, &mut scene)
+                    .call(ground, due, arrived.manner, &ready, &mut scene)
                     .await;
                 due = Due::InTurn;
+                if arrived.manner != Manner::Together {
+                    // Each step is a kind of call by itself. (In a box, like all that is rare.)
+                    Box::pin(ground.quiet.comes()).await;
+                }
+                if survey && ended == Ended::Late {
+                    ground.given_up.borrow_mut().insert(step.class);
+                    break;
+                }
             }
             done = match ended {
                 Ended::Unmet => Done::Unmet,
-                Ended::Good | Ended::Bad | Ended::Lost => Done::Met,
+                Ended::Good | Ended::Bad | Ended::Late | Ended::Lost => Done::Met,
             };
             match ended {
                 Ended::Good => {}
-                Ended::Bad | Ended::Unmet if step.go_on => {}
+                Ended::Bad | Ended::Late | Ended::Unmet if step.go_on => {}
                 _ => return done,
             }
         }
@@ -80,12 +97,13 @@ impl Step {
         &self,
         ground: &Ground,
         due: Due,
-        serial: bool,
+        manner: Manner,
         ready: &Ready<'_>,
         scene: &mut Scene<'_>,
     ) -> Ended {
         let (intended, sent) = due.moments(ground.clock);
-        let call = Call::begun(self.class, serial, intended, sent);
+        let alone = manner != Manner::Together;
+        let call = Call::begun(self.class, alone, intended, sent);
         let Some(mut open) = Open::begin(ground, call) else {
             return Ended::Unmet;
         };
@@ -116,6 +134,7 @@ impl Step {
                 open.end(failure.outcome, Some(&failure.why));
                 match failure.outcome {
                     Outcome::Refused | Outcome::Exhausted | Outcome::Unresolved => Ended::Unmet,
+                    Outcome::TimedOut => Ended::Late,
                     _ => Ended::Bad,
                 }
             }

@@ -88,8 +88,9 @@ impl Reader<'_> {
                 users,
             });
         }
-        let sound = !places.iter().any(|place| self.errors.under(place));
         let requests = self.requests(places, Missing::Told);
+        // What is wrong with one that is there was told.
+        let sound = !places.iter().any(|place| self.errors.under(place));
         for journey in requests.iter().filter(|journey| journey.plain().is_none()) {
             let message = format!("goose's users cannot make `{}`", near::clip(&journey.name));
             let help = "they send plain requests: without templates, journeys, commands, and all that \

@@ -108,7 +108,9 @@ impl Reader<'_> {
             "" => "the load of this experiment".to_owned(),
             name => format!("the stream `{}`", near::clip(name)),
         };
-        if requests.is_empty() && sound {
+        // What is wrong with one that is there was told.
+        let wrong = places.iter().any(|place| self.errors.under(place));
+        if requests.is_empty() && !wrong {
             let help = "add `request` or `requests`, here or to the suite's load";
             self.complain_of_key(&whose, &format!("{what} has no requests"), help);
         }

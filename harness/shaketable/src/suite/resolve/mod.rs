@@ -4,6 +4,7 @@
 mod act;
 mod arrival;
 mod backend;
+mod body_schema;
 mod calls;
 mod commands;
 mod experiments;

@@ -29,6 +29,7 @@ impl Reader<'_> {
         }
         let mut matcher = Matcher {
             json: self.expected(place, key, &path.then("json")),
+            schema: self.body_schema(&path.then("schema")),
             ..Matcher::default()
         };
         for name in self.keys(&path.then("header")) {

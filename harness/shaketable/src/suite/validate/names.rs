@@ -7,7 +7,7 @@ use crate::suite::near;
 use crate::suite::path::{Path, Step};
 use crate::suite::tree::Node;
 use crate::suite::variables::Environment;
-use crate::suite::written::{METHODS, by_path, by_program};
+use crate::suite::written::{ARRIVALS, METHODS, by_path, by_program};
 
 /// The names, as far as they can be made out.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ pub(in crate::suite) struct Names {
     edges: BTreeSet<String>,
     /// Of the suite's load.
     requests: BTreeSet<String>,
-    /// Whether some load runs journeys of goose, whose requests nobody knows before.
-    journeys: bool,
+    /// The experiments whose load runs journeys of goose, whose requests nobody knows before.
+    journeys: BTreeSet<String>,
     /// Of the experiments that have requests of their own.
     own_requests: BTreeMap<String, BTreeSet<String>>,
 }
@@ -36,13 +36,11 @@ impl Names {
             }
         }
         names.requests = requests(root.get("load"), environment).unwrap_or_default();
-        let own = sections("experiments").filter_map(|(_, entry)| entry.value.get("load"));
-        names.journeys = root.get("load").into_iter().chain(own).any(|load| {
-            let goose = load.get("goose");
-            goose.is_some_and(|goose| goose.get("run").is_some())
-        });
         for (experiment, entry) in sections("experiments") {
             let load = entry.value.get("load");
+            if runs_journeys(load, root.get("load")) {
+                names.journeys.insert(experiment.clone());
+            }
             if let Some(mut own) = requests(load, environment) {
                 if load.is_some_and(|load| load.get("streams").is_some()) {
                     // A stream without requests has the suite's.
@@ -65,7 +63,7 @@ impl Names {
     ) -> Option<(String, String)> {
         let (what, names) = match format {
             "service-name" => ("service", &self.services),
-            "request-name" if self.journeys => return None,
+            "request-name" if self.has_journeys(path) => return None,
             "request-name" => ("request", self.requests_at(path)),
             "edge-name" => return self.edge(text, brief),
             _ => return None,
@@ -80,13 +78,12 @@ impl Names {
     }
 
     fn requests_at(&self, path: &Path) -> &BTreeSet<String> {
-        let own = match path.0.as_slice() {
-            [Step::Key(section), Step::Key(experiment), ..] if section == "experiments" => {
-                self.own_requests.get(experiment)
-            }
-            _ => None,
-        };
+        let own = experiment_of(path).and_then(|experiment| self.own_requests.get(experiment));
         own.unwrap_or(&self.requests)
+    }
+
+    fn has_journeys(&self, path: &Path) -> bool {
+        experiment_of(path).is_some_and(|experiment| self.journeys.contains(experiment))
     }
 
     fn edge(&self, text: &str, brief: bool) -> Option<(String, String)> {
@@ -118,6 +115,28 @@ impl Names {
         };
         Some((message, help))
     }
+}
+
+/// The experiment that a place belongs to.
+fn experiment_of(path: &Path) -> Option<&String> {
+    match path.0.as_slice() {
+        [Step::Key(section), Step::Key(experiment), ..] if section == "experiments" => {
+            Some(experiment)
+        }
+        _ => None,
+    }
+}
+
+/// Whether an experiment's load runs journeys of goose: its own, or the suite's where it does not say
+/// itself how calls arrive.
+fn runs_journeys(own: Option<&Node>, general: Option<&Node>) -> bool {
+    let says = |load: &&Node| {
+        let mut ways = ARRIVALS.into_iter().chain(["streams", "goose"]);
+        load.text().is_some() || ways.any(|way| load.get(way).is_some())
+    };
+    let load = own.filter(says).or(general);
+    let goose = load.and_then(|load| load.get("goose"));
+    goose.is_some_and(|goose| goose.get("run").is_some())
 }
 
 fn advice(text: &str, names: &BTreeSet<String>, what: &str, brief: bool) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::ENTRIES_MAX;
-use super::text::{RegexText, Scalar, StatusClass};
+use super::text::{RegexText, Scalar, SchemaFile, StatusClass};
 
 /// Conditions on an answer, all of which must hold.
 #[expect(
@@ -27,10 +27,22 @@ pub(in crate::suite) struct Matcher {
     /// Its headers: a value, or a list of values of which it has one; `*` is any.
     #[schemars(default)]
     header: IndexMap<String, Scalars>,
+    /// The JSON Schema that its body satisfies: a JSON file beside the suite, or the schema itself. It
+    /// refers to nothing outside itself; drafts 4 to 2020-12, this one when `$schema` is left out.
+    schema: Option<BodySchema>,
     /// A text that its body contains.
     contains: Option<String>,
     /// A regular expression that occurs in its body.
     regex: Option<RegexText>,
+}
+
+/// Where a JSON Schema is found.
+#[derive(Clone, Debug)]
+pub(in crate::suite) enum BodySchema {
+    /// In this file.
+    File(SchemaFile),
+    /// Here.
+    Inline(Value),
 }
 
 /// A status, a class of them, or a list of these.
@@ -62,6 +74,26 @@ impl<'de> Deserialize<'de> for Scalars {
             other => other.to_string(),
         };
         Ok(Self(listed(deserializer)?.into_iter().map(text).collect()))
+    }
+}
+
+impl<'de> Deserialize<'de> for BodySchema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::String(file) => Self::File(SchemaFile(file)),
+            document => Self::Inline(document),
+        })
+    }
+}
+
+impl JsonSchema for BodySchema {
+    fn schema_name() -> Cow<'static, str> {
+        "BodySchema".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let file = generator.subschema_for::<SchemaFile>();
+        json_schema!({ "oneOf": [file, { "type": "object", "title": "JSON Schema" }] })
     }
 }
 

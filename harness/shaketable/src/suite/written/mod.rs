@@ -24,7 +24,7 @@ pub(super) use call::{Call, NEED_ENV, OneOrMore};
 pub(super) use entries::{Begins, Expectation, Fault};
 pub(super) use load::{ARRIVALS, Going, Goose, Over};
 use load::{Load, Nothing};
-pub(super) use matcher::{Scalars, Statuses};
+pub(super) use matcher::{BodySchema, Scalars, Statuses};
 use request::Entry;
 pub(super) use request::{
     Capture, Connection, IdempotencyKey, METHODS, NOT_FOR_A_COMMAND, by_path, by_program,

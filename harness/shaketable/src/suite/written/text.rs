@@ -245,6 +245,14 @@ formed_text! {
             "`{text}` is no file with data; it ends in .csv or .json, as in orders.csv"
         ))
     };
+    /// A file with a JSON Schema: `order.schema.json`.
+    SchemaFile, "schema-file", r"\.json$", "order.schema.json", |text| {
+        let ending = std::path::Path::new(text).extension();
+        let known = ending.is_some_and(|ending| ending == "json");
+        (!known || text.contains('\0')).then(|| format!(
+            "`{text}` is no file with a JSON Schema; it ends in .json, as in order.schema.json"
+        ))
+    };
     /// A file of certificates (PEM): `certs/ca.pem`.
     CertificateFile, "certificate-file", r"^[^\x00]+$", "certs/ca.pem", |text| {
         (text.is_empty() || text.contains('\0')).then(|| {

@@ -19,7 +19,8 @@ pub struct Missing(
 pub struct Scene<'a> {
     /// What random values depend on: the seed of the stream.
     pub seed: u64,
-    /// What ids depend on: those of two experiments with one seed differ.
+    /// What ids depend on: those of two experiments with one seed differ, and those of two runs where a
+    /// service may remember the first.
     pub ids: u64,
     /// Which arrival of its stream it is, from 0.
     pub index: u64,
