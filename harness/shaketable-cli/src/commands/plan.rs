@@ -162,7 +162,7 @@ fn experiment_text(out: &mut String, experiment: &Experiment) {
 fn phases_text(stages: &[Stage]) -> String {
     let stage = |stage: &Stage| match stage.lasts {
         Lasts::Time(time) => format!("{} {}", stage.phase.name(), brief(time)),
-        Lasts::Calls { each, of } => {
+        Lasts::Calls { each, of, .. } => {
             let of = match of {
                 Kinds::One => "the first kind of call that needs the edge",
                 Kinds::All => "each kind of call that needs the edge",

@@ -41,6 +41,29 @@ pub struct Alone {
     /// How long the client waits for one at most, where its own patience is longer: a caller that
     /// never gives up has shown that by then.
     pub patience: Option<Duration>,
+    /// What happens when the caller turns away from the edge, because a breaker opened. Nothing
+    /// here: the fault is lifted until it comes back, and the rest of the calls are made. A time:
+    /// calls go on under the fault, for so long at most, until it comes back by itself.
+    pub watch: Option<Duration>,
+}
+
+impl Alone {
+    /// So many calls of a kind, whose clients are as patient as the suite has them.
+    pub fn calls(calls: usize, of: Kinds) -> Self {
+        Self {
+            calls,
+            of,
+            patience: None,
+            watch: None,
+        }
+    }
+
+    /// The same, with a client that waits so long at most.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
 }
 
 /// Which kinds of call are made.
@@ -55,7 +78,7 @@ pub enum Kinds {
 }
 
 /// The phases under load, each at least so long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnderLoad {
     /// With the faults in force.
     pub fault: Duration,
@@ -64,6 +87,36 @@ pub struct UnderLoad {
     /// How often the two follow each other. More than once, the load pauses in the recoveries and
     /// in the baseline, so that what is left over can be seen.
     pub cycles: usize,
+    /// What is asked of the system meanwhile.
+    pub asks: Asks,
+}
+
+impl UnderLoad {
+    /// A fault phase and a recovery, under the suite's load.
+    pub fn once(fault: Duration, recovery: Duration) -> Self {
+        Self {
+            fault,
+            recovery,
+            cycles: 1,
+            asks: Asks::AsWritten,
+        }
+    }
+}
+
+/// What is asked of the system under load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Asks {
+    /// What the suite's load says.
+    AsWritten,
+    /// Nothing but so many calls at once, when the fault phase begins.
+    Burst(usize),
+    /// What the suite's load says; and so many times as much in the first part of the fault phase.
+    Times(
+        /// How many times.
+        f64,
+        /// For how long.
+        Duration,
+    ),
 }
 
 impl Recipe {
@@ -81,11 +134,7 @@ impl Recipe {
         Self {
             edge: None,
             faults: Vec::new(),
-            way: Way::Alone(Alone {
-                calls,
-                of: Kinds::Every,
-                patience: None,
-            }),
+            way: Way::Alone(Alone::calls(calls, Kinds::Every)),
         }
     }
 

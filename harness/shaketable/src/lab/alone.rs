@@ -20,6 +20,11 @@ const SETTLED: usize = 2;
 /// How often, in one phase, a caller that has turned away from its edge is waited for.
 const RETURNS_MAX: usize = 4;
 
+/// After so long without calls, windows of breakers are empty.
+const FORGOTTEN: Duration = Duration::from_secs(2);
+/// How long a caller that has come back is watched further.
+const AFTERWARDS: Duration = Duration::from_millis(300);
+
 /// The edges on which something is wrong, and the calls by which that is seen.
 struct Tried {
     edges: Vec<usize>,
@@ -31,26 +36,30 @@ impl Phases<'_> {
     pub(super) async fn alone(
         &mut self,
         stage: &Stage,
-        each: usize,
-        of: Kinds,
+        (each, of): (usize, Kinds),
+        watch: Option<Duration>,
     ) -> Result<(), Stop> {
         let tried = self.tried(stage, of);
         if tried.classes.as_ref().is_some_and(Vec::is_empty) {
             // No call gets there: there is nothing to see.
             return Ok(());
         }
+        if watch.is_some() {
+            // What a breaker has counted in its window is to be forgotten first.
+            let pause = tokio::time::sleep(FORGOTTEN);
+            self.unless_stopped(pause).await?;
+        }
         self.inject(stage).await;
         self.begin(stage.phase, stage.planned());
         let (mut made, mut returns) = (0, 0);
         while made < each {
-            let before = self.seen_on(&tried.edges);
-            self.one_of_each(&tried).await?;
-            let turned_away = !tried.edges.is_empty()
-                && !self.refuses(stage)
-                && self.seen_on(&tried.edges) == before;
-            if !turned_away {
+            let reached = self.one_of_each(&tried).await?;
+            if reached || tried.edges.is_empty() || self.refuses(stage) {
                 made += 1;
                 self.tell_progress(stage.phase, made as f64 / each as f64);
+            } else if let Some(watch) = watch {
+                self.watched(&tried, watch).await?;
+                break;
             } else if returns == RETURNS_MAX {
                 break;
             } else {
@@ -66,6 +75,19 @@ impl Phases<'_> {
             }
         }
         self.mark_end();
+        Ok(())
+    }
+
+    /// Calls on under the fault until the caller comes back to its edge, and a little longer.
+    async fn watched(&mut self, tried: &Tried, at_most: Duration) -> Result<(), Stop> {
+        let mut until = Instant::now() + at_most;
+        let mut came_back = false;
+        while Instant::now() < until {
+            if self.one_of_each(tried).await? && !came_back {
+                came_back = true;
+                until = until.min(Instant::now() + AFTERWARDS);
+            }
+        }
         Ok(())
     }
 
@@ -87,15 +109,8 @@ impl Phases<'_> {
         let deadline = Instant::now() + SETTLED_MAX;
         let mut in_a_row = 0;
         while in_a_row < SETTLED && Instant::now() < deadline {
-            let before: Vec<usize> = tried
-                .edges
-                .iter()
-                .map(|edge| self.seen_on(&[*edge]))
-                .collect();
             let first = self.witnesses.load.calls.since(0, <[_]>::len);
-            self.one_of_each(tried).await?;
-            let after = tried.edges.iter().map(|edge| self.seen_on(&[*edge]));
-            let reached = after.zip(before).all(|(after, before)| after > before);
+            let reached = self.one_of_each(tried).await?;
             let normal = |calls: &[Call]| calls.iter().all(Call::is_good);
             if reached && self.witnesses.load.calls.since(first, normal) {
                 in_a_row += 1;
@@ -111,13 +126,19 @@ impl Phases<'_> {
         Ok(())
     }
 
-    async fn one_of_each(&mut self, tried: &Tried) -> Result<(), Stop> {
+    /// A call of each kind; gives whether they reached the edges, all of them.
+    async fn one_of_each(&mut self, tried: &Tried) -> Result<bool, Stop> {
+        let before = self.seen_on(&tried.edges);
         let calls = self.witnesses.load.one_of_each(tried.classes.clone());
-        let made = self.unless_stopped(calls).await;
-        if made.is_err() {
+        if let Err(stop) = self.unless_stopped(calls).await {
             self.mark_end();
+            return Err(stop);
         }
-        made
+        let after = self.seen_on(&tried.edges);
+        Ok(after
+            .iter()
+            .zip(before)
+            .all(|(after, before)| *after > before))
     }
 
     /// What a stage tries, as far as is known by now.
@@ -155,10 +176,10 @@ impl Phases<'_> {
         }
     }
 
-    /// How many exchanges there have been on these edges.
-    fn seen_on(&self, edges: &[usize]) -> usize {
+    /// How many exchanges there have been on each of these edges.
+    fn seen_on(&self, edges: &[usize]) -> Vec<usize> {
         let proxies = &self.witnesses.lab.proxies;
-        edges.iter().map(|edge| proxies[*edge].count()).sum()
+        edges.iter().map(|edge| proxies[*edge].count()).collect()
     }
 
     /// Whether what a stage does leaves nothing to count.

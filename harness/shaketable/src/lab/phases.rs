@@ -115,7 +115,7 @@ impl<'a> Phases<'a> {
                 self.inject(stage).await;
                 self.phase(stage, length).await
             }
-            Lasts::Calls { each, of } => self.alone(stage, each, of).await,
+            Lasts::Calls { each, of, watch } => self.alone(stage, (each, of), watch).await,
             Lasts::Settled => self.settled(stage).await,
         }
     }

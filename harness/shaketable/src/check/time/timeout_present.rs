@@ -74,11 +74,7 @@ impl Check for TimeoutPresent {
     /// Each way of hanging, on calls made one at a time; whose client waits a fifth longer than the
     /// bound, by when a caller without a timeout is found out.
     fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
-        let alone = Alone {
-            calls: 1,
-            of: Kinds::One,
-            patience: Some(self.within.0 * 6 / 5),
-        };
+        let alone = Alone::calls(1, Kinds::One).patience(self.within.0 * 6 / 5);
         let hangs = |edge: &EdgeFacts| {
             let edge = edge.name.clone();
             hangs().map(move |(_, faults)| Recipe::alone(&edge, faults, alone))

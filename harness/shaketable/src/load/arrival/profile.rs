@@ -88,6 +88,23 @@ impl Profile {
         }
     }
 
+    /// So many times as much of everything.
+    #[must_use]
+    pub fn times(&self, times: f64) -> Self {
+        let piece = |piece: &Piece| Piece {
+            from: piece.from * times,
+            to: piece.to * times,
+            lasts: piece.lasts,
+        };
+        Self {
+            pieces: self.pieces.iter().map(piece).collect(),
+            then: match self.then {
+                Then::Level(rate) => Then::Level(rate * times),
+                Then::Again => Then::Again,
+            },
+        }
+    }
+
     /// The highest rate that is ever reached.
     pub fn peak(&self) -> f64 {
         let then = match self.then {

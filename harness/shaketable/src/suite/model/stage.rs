@@ -28,6 +28,9 @@ pub enum Lasts {
         each: usize,
         /// Of which kinds.
         of: Kinds,
+        /// How long to call on under the fault, when the caller has turned away from the edge; nothing
+        /// where the fault is lifted until it comes back.
+        watch: Option<Duration>,
     },
     /// Until calls, made one at a time, come out as they did before the fault.
     Settled,

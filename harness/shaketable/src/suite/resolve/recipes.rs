@@ -11,7 +11,9 @@ use shaketable_faults::times::Schedule;
 use shaketable_faults::units::Percent;
 
 use super::phases::Given;
-use crate::check::recipe::{Alone, Kinds, Recipe, UnderLoad, Way};
+use crate::check::recipe::{Alone, Asks, Kinds, Recipe, UnderLoad, Way};
+use crate::load::Arrival;
+use crate::load::arrival::Moments;
 use crate::names::EdgeName;
 use crate::record::{EdgeFacts, Phase};
 use crate::suite::model::{
@@ -110,7 +112,7 @@ impl Group {
             (Kind::Alone { .. }, Way::Alone(_)) => true,
             (Kind::Load { faults, load }, Way::Load(wanted)) => {
                 (recipe.faults.is_empty() || *faults == recipe.faults)
-                    && load.cycles == wanted.cycles
+                    && (load.cycles, load.asks) == (wanted.cycles, wanted.asks)
             }
             _ => false,
         }
@@ -121,10 +123,9 @@ impl Group {
             (Kind::Alone { untouched, trials }, Way::Alone(alone)) => {
                 if recipe.faults.is_empty() {
                     *untouched = (*untouched).max(alone.calls);
-                } else if let Some((_, known)) = trials
-                    .iter_mut()
-                    .find(|(faults, _)| *faults == recipe.faults)
-                {
+                } else if let Some((_, known)) = trials.iter_mut().find(|(faults, known)| {
+                    *faults == recipe.faults && known.watch.is_some() == alone.watch.is_some()
+                }) {
                     *known = both(*known, alone);
                 } else {
                     trials.push((recipe.faults, alone));
@@ -172,13 +173,17 @@ impl Group {
                     Some(fault) => fault.describe(),
                     None => "untouched".to_owned(),
                 };
-                let what = match load.cycles {
-                    1 => what,
-                    cycles => format!("{what}, {cycles} times"),
+                let what = match (load.cycles, load.asks) {
+                    (1, Asks::AsWritten) => what,
+                    (1, Asks::Burst(calls)) => format!("{what}, {calls} calls at once"),
+                    (1, Asks::Times(times, _)) => format!("{what}, {times} × the load"),
+                    (cycles, _) => format!("{what}, {cycles} times"),
                 };
                 let stages = cycles(&phases, faults.len(), load.cycles);
-                let load = match load.cycles {
-                    1 => base.load.clone(),
+                let load = match (load.cycles, load.asks) {
+                    (1, Asks::AsWritten) => base.load.clone(),
+                    (1, Asks::Burst(calls)) => at_once(&base.load, calls),
+                    (1, Asks::Times(times, lasts)) => more(&base.load, times, lasts),
                     _ => pausing(&base.load, &phases),
                 };
                 (what, faults, stages, load)
@@ -201,6 +206,7 @@ fn both(one: Alone, other: Alone) -> Alone {
         calls: one.calls.max(other.calls),
         of: one.of.max(other.of),
         patience: one.patience.max(other.patience),
+        watch: one.watch.max(other.watch),
     }
 }
 
@@ -215,23 +221,29 @@ fn alone(
         lasts,
         faults,
     };
-    let calls = |each, of| Lasts::Calls { each, of };
+    let calls = |each, of, watch| Lasts::Calls { each, of, watch };
     let mut stages = vec![
-        stage(Phase::WarmUp, calls(SURVEYS, Kinds::Every), Vec::new()),
-        stage(Phase::Baseline, calls(untouched, Kinds::Every), Vec::new()),
+        stage(
+            Phase::WarmUp,
+            calls(SURVEYS, Kinds::Every, None),
+            Vec::new(),
+        ),
+        stage(
+            Phase::Baseline,
+            calls(untouched, Kinds::Every, None),
+            Vec::new(),
+        ),
     ];
     let mut entries = Vec::new();
-    for (
-        faults,
-        Alone {
-            calls: each, of, ..
-        },
-    ) in trials
-    {
+    for (faults, alone) in trials {
         let first = entries.len();
         entries.extend(faults.iter().filter_map(|fault| wrong.entry(fault)));
         let places = (first..entries.len()).collect();
-        stages.push(stage(Phase::Fault, calls(each, of), places));
+        stages.push(stage(
+            Phase::Fault,
+            calls(alone.calls, alone.of, alone.watch),
+            places,
+        ));
         stages.push(stage(Phase::Recovery, Lasts::Settled, Vec::new()));
     }
     (entries, stages)
@@ -277,6 +289,42 @@ fn pausing(load: &Load, phases: &Phases) -> Load {
     };
     Load {
         streams: load.streams.iter().flat_map(both).collect(),
+        ..load.clone()
+    }
+}
+
+/// So many calls at once when the fault phase begins, and nothing else.
+fn at_once(load: &Load, calls: usize) -> Load {
+    let burst = |stream: &Stream| Stream {
+        starts: Phase::Fault,
+        arrival: Arrival::Open(Moments::burst(calls)),
+        ..stream.clone()
+    };
+    Load {
+        streams: load.streams.iter().take(1).map(burst).collect(),
+        goose: None,
+        ..load.clone()
+    }
+}
+
+/// The load, and beside it in the fault phase so much more that it is so many times as much.
+fn more(load: &Load, times: f64, lasts: Duration) -> Load {
+    let beside = |stream: &Stream| {
+        let Arrival::Open(Moments::Rate(profile, spacing)) = &stream.arrival else {
+            return None;
+        };
+        Some(Stream {
+            name: format!("{} more", stream.name).trim().to_owned(),
+            starts: Phase::Fault,
+            lasts: Some(lasts),
+            arrival: Arrival::Open(Moments::Rate(profile.times(times - 1.0), *spacing)),
+            ..stream.clone()
+        })
+    };
+    let mut streams = load.streams.clone();
+    streams.extend(load.streams.iter().filter_map(beside));
+    Load {
+        streams,
         ..load.clone()
     }
 }
