@@ -12,6 +12,8 @@ mod belongings;
 mod commands;
 mod ending;
 mod failing;
+#[cfg(target_os = "linux")]
+mod looking;
 mod ports;
 mod stage;
 #[cfg(target_os = "linux")]

@@ -25,3 +25,27 @@ fn a_target_that_dies_in_mid_run_fails_the_run_and_ends_it_early() {
         (&"process_survival".into(), &"fail".into())
     );
 }
+
+/// A supervisor hides the death: the process that we started lives on, and the service answers again.
+#[test]
+fn a_restart_behind_a_supervisor_fails_the_run_now_and_when_it_is_judged_again() {
+    let stage = Stage::new();
+    let script = format!("while :; do {} mortal; done", target());
+    let supervised = format!("{{ run: [sh, -c, {script:?}] }}");
+    let suite = tiny_with(&supervised).replace("baseline: 100ms", "baseline: 3s");
+    let done = stage.run(&suite);
+    done.exits(1)
+        .says("shop ended and was started again behind a supervisor")
+        .keeps_quiet_about("shop died");
+    let report = done.report();
+    let verdict = &report["experiments"][0]["verdicts"][0];
+    assert_eq!(verdict["check"], "process_survival");
+    let evidence = verdict["evidence"][0].as_str().unwrap();
+    assert!(
+        evidence.contains("of shop (target, started at") && evidence.contains("took its place"),
+        "{evidence}"
+    );
+    let out = stage.out();
+    let again = stage.call(["judge".as_ref(), out.as_os_str(), "--verbose".as_ref()]);
+    again.exits(1).says("0 died, ").says("took its place");
+}

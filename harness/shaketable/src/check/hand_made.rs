@@ -11,7 +11,8 @@ use super::view::View;
 use super::{Check, State, Verdict};
 use crate::names::EdgeName;
 use crate::record::{
-    Call, Class, Death, FaultMark, Hiccup, Outcome, Phase, PhaseMark, Recording, ServiceSeen,
+    Call, Class, Death, FaultMark, Hiccup, Life, Outcome, Phase, PhaseMark, Recording, Sample,
+    ServiceSamples, ServiceSeen,
 };
 
 pub(crate) const MS: Nanos = 1_000_000;
@@ -55,6 +56,19 @@ pub(crate) fn timed_out(after: Nanos) -> Comes {
         after: Some(after),
         outcome: Outcome::TimedOut,
         status: None,
+    }
+}
+
+/// A process that listens for its service, one of several with the same parent.
+pub(crate) fn listener(pid: i32, seen: Nanos, gone: Option<Nanos>) -> Life {
+    Life {
+        pid,
+        parent: 9,
+        name: "worker".to_owned(),
+        started: seen,
+        seen,
+        gone,
+        listens: true,
     }
 }
 
@@ -361,6 +375,39 @@ impl HandMade {
             log_tail: vec!["out of memory".to_owned()],
         });
         self
+    }
+
+    /// Looks at a service, at this distance.
+    pub(crate) fn sampled(
+        mut self,
+        service: &str,
+        when: Range<Nanos>,
+        every: Nanos,
+        sample: impl Fn(Nanos) -> Sample,
+    ) -> Self {
+        let at = |at| Sample { at, ..sample(at) };
+        let samples = moments(when, every).map(at);
+        self.samples_of(service).samples.extend(samples);
+        self
+    }
+
+    /// The processes of a service.
+    pub(crate) fn lives(mut self, service: &str, lives: Vec<Life>) -> Self {
+        self.samples_of(service).lives = lives;
+        self
+    }
+
+    fn samples_of(&mut self, service: &str) -> &mut ServiceSamples {
+        let all = &mut self.recording.samples;
+        let found = all.iter().position(|of| of.service == service);
+        let place = found.unwrap_or_else(|| {
+            all.push(ServiceSamples {
+                service: service.to_owned(),
+                ..ServiceSamples::default()
+            });
+            all.len() - 1
+        });
+        &mut all[place]
     }
 
     /// The experiment ended in mid-run; later phases were not reached.

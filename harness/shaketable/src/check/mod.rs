@@ -11,6 +11,7 @@ pub(crate) mod hand_made;
 mod latency;
 mod normal;
 pub mod recipe;
+pub mod samples;
 mod stalls;
 pub mod stats;
 pub mod verdict;

@@ -1,5 +1,6 @@
 //! What checks ask of a recording: which calls need which edge, which belong to a phase, how many
-//! exchanges were in flight, how much of a latency was the machine's own fault.
+//! exchanges were in flight, how much of a latency was the machine's own fault. What they ask of the
+//! samples is in [`samples`](super::samples).
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use shaketable_faults::observe::Clock;
 use tokio::task::JoinSet;
 
 use super::drive::Drive;
+use super::sampler::Sampler;
 use super::stalls::{HiccupMeter, StarvationMeter};
 use super::start::Lab;
 use crate::check::view::nanos;
@@ -79,6 +80,7 @@ pub(super) struct Witnesses<'a> {
     pub(super) load: &'a Drive<'a>,
     pub(super) hiccups: &'a HiccupMeter,
     pub(super) starvation: &'a StarvationMeter,
+    pub(super) sampler: &'a Sampler,
     pub(super) deaths: &'a Deaths,
     pub(super) clock: Clock,
     pub(super) trace_base: u64,
@@ -123,6 +125,7 @@ impl Witnesses<'_> {
             deaths: self.deaths.so_far(),
             hiccups: self.hiccups.seen(),
             starved: self.starvation.seen(),
+            samples: self.sampler.seen(),
             end: self.clock.now(),
             interrupted,
         }

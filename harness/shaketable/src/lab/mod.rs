@@ -16,12 +16,15 @@
 //! | `load` | the load, made of what the suite says and of where the services listen |
 //! | `collect` | the recording, gathered from whoever saw something |
 //! | `waits` | how long targets waited for a processor |
+//! | `sampler` | looks at the services' processes and sockets while the experiment runs |
+//! | `book` | what is kept of these looks |
 //! | `stalls` | notices when the machine does not let the harness or a target run |
 //!
 //! **Invariant:** a lab that was started is taken down on every way out.
 
 mod activity;
 mod alone;
+mod book;
 mod collect;
 mod drive;
 mod inject;
@@ -30,6 +33,7 @@ mod order;
 mod phases;
 mod proxies;
 mod run;
+mod sampler;
 mod scripts;
 mod setting;
 mod stalls;

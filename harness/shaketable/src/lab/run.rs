@@ -12,6 +12,7 @@ use super::collect::{Deaths, Witnesses};
 use super::drive::{Companion, Drive, State};
 use super::load;
 use super::phases::{Phases, Ran};
+use super::sampler::Sampler;
 use super::setting::Setting;
 use super::stalls::{HiccupMeter, StarvationMeter};
 use super::start::{Lab, LabError, file_name};
@@ -178,6 +179,8 @@ async fn observe(
         .map(crate::launch::Running::pid)
         .collect();
     let starvation = StarvationMeter::start(clock, targets).map_err(own("watch the targets"))?;
+    let sampler =
+        Sampler::start(clock, lab, &plan.suite.edges).map_err(own("watch the targets"))?;
     let (deaths, died) = Deaths::watch(lab, clock, &setting.events);
     let load::Made {
         spec,
@@ -210,6 +213,7 @@ async fn observe(
         load: &drive,
         hiccups: &hiccups,
         starvation: &starvation,
+        sampler: &sampler,
         deaths: &deaths,
         clock,
         trace_base,

@@ -307,6 +307,16 @@ impl Lab {
         vars
     }
 
+    /// Where a service, and nobody else, calls: the proxies of its edges, and its HTTP proxy.
+    pub(super) fn called_by(&self, edges: &[Edge], service: &str) -> Vec<SocketAddr> {
+        let pairs = edges.iter().zip(&self.proxies);
+        let own = pairs.filter(|(edge, _)| edge.name.caller == service);
+        let forward = self.forwards.get(service).map(Forward::address);
+        own.map(|(_, proxy)| proxy.address())
+            .chain(forward)
+            .collect()
+    }
+
     /// The file with the authority that a service needs, where it speaks TLS as a caller.
     fn authority_for(&self, edges: &[Edge], service: &str) -> Option<String> {
         let mut own = edges.iter().filter(|edge| edge.name.caller == service);

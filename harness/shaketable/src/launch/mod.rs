@@ -24,6 +24,7 @@
 //! | `ready` | when a service counts as ready, one strategy per file |
 //! | `port` | the choice of a port that nobody else has |
 //! | `claim` | an address that the suite names for a proxy, held against other harnesses |
+//! | `look` | what the processes of services do, and their sockets |
 //! | `log` | the last lines of a log, and reading one as it grows |
 //! | `platform` | what only some systems can do |
 //!
@@ -42,6 +43,7 @@ mod keep_exec;
 pub mod keeper;
 mod kept;
 mod log;
+mod look;
 mod order;
 mod platform;
 mod port;
@@ -59,6 +61,7 @@ pub use self::event::{Exit, Stopped};
 pub use self::helper::{Helper, HelperSpec};
 pub use self::kept::KeeperCommand;
 pub use self::log::last_lines;
+pub use self::look::{Look, Process, Subject, Watcher};
 pub use self::ready::Ready;
 pub use self::service::{Running, ServiceSpec, start};
 pub use self::stub::{Played, play};

@@ -1,5 +1,6 @@
 //! The recording: everything observed in one experiment. Checks judge it and nothing else.
 
+mod samples;
 mod save;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use shaketable_faults::Protocol;
 pub use shaketable_faults::observe::{Connection, Ended, Exchange, Nanos, Seen};
 
 use crate::names::EdgeName;
+pub use samples::{Life, ListenQueue, Sample, ServiceSamples, Sockets};
 pub use save::{ReadError, read, write};
 
 /// The parts that an experiment runs through.
@@ -341,6 +343,9 @@ pub struct Recording {
     pub hiccups: Vec<Hiccup>,
     /// Moments at which a target waited for a processor for 20 of 50 ms and more.
     pub starved: Vec<Hiccup>,
+    /// What was seen of the processes of the services that we started, where the system shows it.
+    #[serde(default)]
+    pub samples: Vec<ServiceSamples>,
     /// When the recording ended.
     pub end: Nanos,
     /// Whether it was ended early by the user.

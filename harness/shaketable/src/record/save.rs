@@ -1,5 +1,5 @@
 //! A recording as a file: JSON lines, the first one the summary, then a line for each call,
-//! exchange and connection, and last how many they were. Whatever is written is read back as it was;
+//! exchange, connection and sample, and last how many they were. Whatever is written is read back as it was;
 //! a file that is not whole or contradicts itself is not read at all.
 
 use std::fs::File;
@@ -8,7 +8,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Connection, Exchange, Nanos, Outcome, Phase, Recording, Seen};
+use super::{
+    Call, Connection, Exchange, Nanos, Outcome, Phase, Recording, Sample, Seen, ServiceSamples,
+};
 
 /// The version of the file's form.
 const VERSION: u32 = 2;
@@ -55,6 +57,8 @@ enum Line {
     Exchange(usize, Exchange),
     Connection(usize, Connection),
     Operations(usize, Vec<String>, u64),
+    /// Of a service, by its place among those that were looked at.
+    Sample(usize, Sample),
     /// The last line: how many there are before it.
     End(usize),
 }
@@ -87,6 +91,11 @@ pub fn write(recording: &Recording, path: &Path) -> io::Result<()> {
         }
         for connection in &seen.connections {
             line(&Line::Connection(edge, connection.clone()))?;
+        }
+    }
+    for (place, of_service) in recording.samples.iter().enumerate() {
+        for sample in &of_service.samples {
+            line(&Line::Sample(place, *sample))?;
         }
     }
     serde_json::to_writer(&mut file, &Line::End(lines))?;
@@ -159,6 +168,12 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
                     .ok_or_else(|| wrong(format!("there is no edge {edge}")))?;
                 (seen.operations, seen.dropped) = (operations, dropped);
             }
+            (Line::Sample(place, sample), Some(recording)) => {
+                let of_service = recording.samples.get_mut(place);
+                let of_service = of_service
+                    .ok_or_else(|| wrong(format!("there is no sampled service {place}")))?;
+                of_service.samples.push(sample);
+            }
         }
     }
     let wrong = |line, what: &str| ReadError::Line {
@@ -194,6 +209,7 @@ impl Recording {
             self.wrong_faults(),
             self.wrong_calls(),
             self.wrong_edges(),
+            self.wrong_samples(),
         ];
         wrongs.into_iter().flatten().next()
     }
@@ -285,7 +301,30 @@ impl Recording {
         None
     }
 
-    /// Everything but the calls and what was seen on the edges.
+    fn wrong_samples(&self) -> Option<String> {
+        for of_service in &self.samples {
+            let service = &of_service.service;
+            if !self.services.iter().any(|known| known.name == *service) {
+                return Some(format!(
+                    "there are samples of `{service}`, which is no service"
+                ));
+            }
+            let ordered = of_service.samples.is_sorted_by_key(|sample| sample.at);
+            if !ordered {
+                return Some(format!("the samples of `{service}` are not in order"));
+            }
+            let backwards = |life: &&super::Life| life.gone.is_some_and(|gone| gone < life.seen);
+            if let Some(life) = of_service.lives.iter().find(backwards) {
+                return Some(format!(
+                    "process {} of `{service}` is gone before it was seen",
+                    life.pid
+                ));
+            }
+        }
+        None
+    }
+
+    /// Everything but the calls, what was seen on the edges, and the samples.
     fn clone_without_bulk(&self) -> Self {
         Self {
             suite: self.suite.clone(),
@@ -305,6 +344,11 @@ impl Recording {
             deaths: self.deaths.clone(),
             hiccups: self.hiccups.clone(),
             starved: self.starved.clone(),
+            samples: self
+                .samples
+                .iter()
+                .map(ServiceSamples::without_bulk)
+                .collect(),
             end: self.end,
             interrupted: self.interrupted,
         }
@@ -316,10 +360,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::check::hand_made::{BASELINE, FAULT, HandMade, MS, RECOVERY, S, bad, good};
+    use crate::check::hand_made::{
+        BASELINE, FAULT, HandMade, MS, RECOVERY, S, bad, good, listener,
+    };
     use crate::check::{self, Check};
     use crate::judge::judge;
-    use crate::record::{Class, Death, Ended, FaultMark, Hiccup, Phase, PhaseMark, ServiceSeen};
+    use crate::record::{
+        Class, Death, Ended, FaultMark, Hiccup, Life, ListenQueue, Phase, PhaseMark, ServiceSeen,
+        Sockets,
+    };
 
     fn written(recording: &Recording) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -345,7 +394,36 @@ mod tests {
             .traced(0)
             .hiccup(25 * S, 9 * MS)
             .death("order", 39 * S)
+            .sampled("order", BASELINE, 100 * MS, full_sample)
+            .lives(
+                "order",
+                vec![listener(10, S, Some(2 * S)), listener(11, 2 * S, None)],
+            )
             .calls(1, RECOVERY, 100 * MS, good(MS))
+    }
+
+    fn full_sample(at: Nanos) -> Sample {
+        let sockets = Sockets {
+            established: 2,
+            close_wait: 3,
+            ..Sockets::default()
+        };
+        let queue = ListenQueue {
+            sockets: 1,
+            length: 0,
+            limit: 128,
+        };
+        Sample {
+            at,
+            processes: 1,
+            threads: 4,
+            fds: Some(20),
+            rss: 1 << 20,
+            cpu: at / 10,
+            queue: Some(queue),
+            // Not counted every time.
+            sockets: at.is_multiple_of(200 * MS).then_some(sockets),
+        }
     }
 
     /// What reading says of a recording that was changed after the fact.
@@ -383,6 +461,34 @@ mod tests {
                 recording
             );
         }
+    }
+
+    /// As this program wrote them before it looked at processes.
+    #[test]
+    fn a_recording_without_samples_is_read() {
+        let made = sample().with(|recording| recording.samples.clear());
+        let recording = made.done();
+        let text = written(&recording);
+        let older = text.replacen("\"samples\":[],", "", 1);
+        assert_ne!(older, text);
+        assert_eq!(read_text(older.as_bytes()).unwrap(), recording);
+    }
+
+    /// A figure that is added later does not make older recordings unreadable.
+    #[test]
+    fn a_sample_that_tells_less_is_read() {
+        let text = written(&sample().done());
+        let line = text
+            .lines()
+            .find(|line| line.contains("\"sample\""))
+            .unwrap();
+        let text = text.replacen(line, r#"{"sample":[0,{"at":5}]}"#, 1);
+        let read = read_text(text.as_bytes()).unwrap();
+        let bare = Sample {
+            at: 5,
+            ..Sample::default()
+        };
+        assert_eq!(read.samples[0].samples[0], bare);
     }
 
     #[test]
@@ -435,6 +541,10 @@ mod tests {
                 "line 2: there is no edge 0",
             ),
             (
+                format!("{summary}\n{{\"sample\":[0,{{\"at\":1}}]}}\n"),
+                "line 2: there is no sampled service 0",
+            ),
+            (
                 format!("{summary}\n{{\"end\":7}}\n"),
                 "7 lines were written, 1 are here",
             ),
@@ -449,7 +559,7 @@ mod tests {
     #[test]
     fn what_contradicts_itself_is_refused() {
         type Change = fn(&mut Recording);
-        let changes: [(&str, Change); 14] = [
+        let changes: [(&str, Change); 17] = [
             ("the fault `hang (accept then silence)` is on edge 9", |r| {
                 r.faults[0].edge = 9;
             }),
@@ -479,6 +589,15 @@ mod tests {
                 r.phases[0].from = u64::MAX - 1;
             }),
             ("longer than 30 days", |r| r.end = u64::MAX),
+            ("samples of `nobody`, which is no service", |r| {
+                r.samples[0].service = "nobody".to_owned();
+            }),
+            ("the samples of `order` are not in order", |r| {
+                r.samples[0].samples[1].at = 0;
+            }),
+            ("process 10 of `order` is gone before it was seen", |r| {
+                r.samples[0].lives[0].gone = Some(0);
+            }),
             ("closes before it opens", |r| {
                 r.seen[0].connections.push(Connection {
                     open: 5,
@@ -551,6 +670,34 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        fn samples()(
+            at in prop::collection::vec(moment(), 0..20),
+            lives in prop::collection::vec((moment(), prop::option::of(moment()), 0..4_i32, any::<bool>()), 0..8),
+            figures in any::<(u32, u32, Option<u32>, u64, u64)>(),
+            queue in prop::option::of(any::<(u32, u32, u32)>()),
+            open in prop::option::of(any::<(u32, u32)>()),
+            passing: u64,
+        ) -> ServiceSamples {
+            let mut at = at;
+            at.sort_unstable();
+            let (processes, threads, fds, rss, cpu) = figures;
+            let queue = queue.map(|(sockets, length, limit)| ListenQueue { sockets, length, limit });
+            let sockets = open.map(|(established, close_wait)| Sockets { established, close_wait, ..Sockets::default() });
+            let sample = |at| Sample { at, processes, threads, fds, rss, cpu, queue, sockets };
+            let life = |(seen, lasts, pid, listens): (Nanos, Option<Nanos>, i32, bool)| Life {
+                pid, parent: pid / 2, name: "worker".to_owned(), started: seen, seen, listens,
+                gone: lasts.map(|lasts| seen.saturating_add(lasts)),
+            };
+            ServiceSamples {
+                service: "b".to_owned(),
+                lives: lives.into_iter().map(life).collect(),
+                passing,
+                samples: at.into_iter().map(sample).collect(),
+            }
+        }
+    }
+
     /// Mostly within an experiment, sometimes at the end of time.
     fn moment() -> impl Strategy<Value = Nanos> {
         prop_oneof![20 => 0..60 * S, 1 => Just(0), 1 => (0..=2 * S).prop_map(|back| u64::MAX - back)]
@@ -587,7 +734,7 @@ mod tests {
             phases in phases(),
             hiccups in prop::collection::vec((moment(), moment()), 0..5),
             dead in prop::option::of((moment(), any::<String>())),
-            end in 0..60 * S,
+            (end, samples) in (0..60 * S, prop::collection::vec(samples(), 0..=1)),
         ) -> Recording {
             let class = |to: &str| Class { name: format!("GET /{to}"), to: to.to_owned() };
             let seen = seen.into_iter().map(|mut exchanges| {
@@ -595,7 +742,7 @@ mod tests {
                 Seen { exchanges, operations: vec!["GET /".to_owned()], ..Seen::default() }
             });
             Recording {
-                suite, experiment, seed, missed, errors: Vec::new(), interrupted, calls, faults, phases, end,
+                suite, experiment, seed, missed, errors: Vec::new(), interrupted, calls, faults, phases, end, samples,
                 facts: Vec::new(),
                 trace_base: 7,
                 services: vec![ServiceSeen { name: "b".to_owned(), ours: true, stub: false, ready_after: seed }],

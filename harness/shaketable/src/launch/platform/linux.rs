@@ -11,6 +11,8 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getpid, getppid};
 
+use super::linux_stat::Stat;
+
 /// Makes this process the new parent of every descendant that loses its own.
 pub(in crate::launch) fn adopt_orphans() -> io::Result<()> {
     // A name of its own, so that killing every `shaketable` by name spares those who clean up after it.
@@ -74,13 +76,8 @@ pub(super) fn all() -> impl Iterator<Item = Pid> {
 
 /// The parent of a process that is not over: a zombie with threads left is only the first thread's end.
 fn living_parent(pid: Pid) -> Option<Pid> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before may itself hold blanks and brackets.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let (state, parent, threads) = (fields.first()?, fields.get(1)?, fields.get(17)?);
-    let over = *state == "Z" && matches!(*threads, "0" | "1");
-    (!over).then_some(())?;
-    Some(Pid::from_raw(parent.parse().ok()?))
+    let stat = Stat::read(pid)?;
+    (!stat.over).then_some(stat.parent)
 }
 
 /// Every process that has `mark` in the environment it was started with.

@@ -130,12 +130,21 @@ fn hex(ip: IpAddr) -> String {
 }
 
 /// None when the process does not show its files, or has just ended.
-fn holds_any(pid: Pid, sockets: &BTreeSet<String>) -> Option<bool> {
+pub(super) fn holds_any(pid: Pid, sockets: &BTreeSet<String>) -> Option<bool> {
+    Some(links(pid)?.any(|link| sockets.contains(&link)))
+}
+
+/// What a process's open files are. None when it does not show them, or has just ended.
+pub(super) fn links(pid: Pid) -> Option<impl Iterator<Item = String>> {
     let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-    let mut links = files
-        .flatten()
-        .filter_map(|file| fs::read_link(file.path()).ok());
-    Some(links.any(|link| link.to_str().is_some_and(|link| sockets.contains(link))))
+    let link = |file: fs::DirEntry| {
+        fs::read_link(file.path())
+            .ok()?
+            .into_os_string()
+            .into_string()
+            .ok()
+    };
+    Some(files.flatten().filter_map(link))
 }
 
 #[cfg(test)]

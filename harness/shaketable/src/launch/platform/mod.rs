@@ -1,12 +1,18 @@
 //! What only some systems can do. Linux keeps every promise; elsewhere the target's process group is all
-//! that can be ended, and who owns a port stays unknown.
+//! that can be ended, and who owns a port, or what a process does, stays unknown.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod linux_diag;
+#[cfg(target_os = "linux")]
 mod linux_etc;
 #[cfg(target_os = "linux")]
 mod linux_ports;
+#[cfg(target_os = "linux")]
+mod linux_stat;
+#[cfg(target_os = "linux")]
+mod linux_watcher;
 #[cfg(not(target_os = "linux"))]
 mod other;
 
@@ -20,9 +26,11 @@ pub(super) use self::linux_etc::lay_over_etc;
 pub(super) use self::linux_ports::{
     PortLock, address_owner, ephemeral_ports, lock_address, lock_port, port_owner, who_listens,
 };
+#[cfg(target_os = "linux")]
+pub(super) use self::linux_watcher::Watcher;
 #[cfg(not(target_os = "linux"))]
 pub(super) use self::other::{
-    PortLock, address_owner, adopt_orphans, await_child, descendants, die_with_parent,
+    PortLock, Watcher, address_owner, adopt_orphans, await_child, descendants, die_with_parent,
     ephemeral_ports, lay_over_etc, lock_address, lock_port, own_program, port_owner, who_listens,
     with_mark,
 };
