@@ -285,7 +285,8 @@ mod kernel {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use nix::time::{ClockId, clock_gettime};
 
@@ -307,7 +308,7 @@ mod tests {
                 let (began, before) = (Instant::now(), cpu());
                 sleep(WAIT).await;
                 assert!(began.elapsed() >= WAIT);
-                (cpu() - before, idle())
+                (cpu().saturating_sub(before), idle())
             })
         };
         // The timers belong to the thread.
