@@ -1,5 +1,7 @@
 //! A yardstick for the load engine: what hyper's client costs by itself. Each connection asks again as
-//! soon as it was answered, on one thread; nothing is timed, recorded or paced.
+//! soon as it was answered, on one thread; nothing is timed, recorded or paced. Each request has ids
+//! of its own, in the same headers as ours, so that it is as many bytes and no table of headers (HPACK)
+//! leaves it out.
 //!
 //! `raw_hyper ADDRESS SECONDS CONNECTIONS STREAMS http1|http2|CERTIFICATE` prints `measured ANSWERS
 //! MICROSECONDS`; with a certificate (a PEM file) it speaks HTTP/1.1 over TLS to whoever has it.
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderName, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
@@ -27,6 +30,7 @@ use tokio_rustls::TlsConnector;
 
 /// What all loops share.
 struct Shared {
+    asked: Cell<u64>,
     answers: Cell<u64>,
     over: Cell<bool>,
 }
@@ -42,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let window = Duration::from_secs(seconds.parse()?);
     let (connections, streams): (u32, u32) = (connections.parse()?, streams.parse()?);
     let shared = Rc::new(Shared {
+        asked: Cell::new(0),
         answers: Cell::new(0),
         over: Cell::new(false),
     });
@@ -91,13 +96,37 @@ fn trusting(certificate: &str) -> Result<TlsConnector, Box<dyn Error>> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-fn request(uri: &Uri, host: &str) -> Request<Empty<Bytes>> {
-    let mut request = Request::new(Empty::new());
-    *request.uri_mut() = uri.clone();
-    if let Ok(host) = host.parse() {
-        request.headers_mut().insert(hyper::header::HOST, host);
+impl Shared {
+    /// A request with ids that no other has.
+    fn request(&self, uri: &Uri) -> Request<Empty<Bytes>> {
+        let number = self.asked.replace(self.asked.get() + 1);
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        let mut set = |name: &'static str, id: &[u8]| {
+            if let Ok(mut value) = HeaderValue::from_bytes(id) {
+                value.set_sensitive(true);
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        let mut parent = *b"00-0000000000000001................-................-01";
+        parent[19..35].copy_from_slice(&hex(number));
+        parent[36..52].copy_from_slice(&hex(number));
+        set("traceparent", &parent);
+        set("x-request-id", &parent[3..35]);
+        request
     }
-    request
+}
+
+/// Sixteen hexadecimal digits.
+fn hex(value: u64) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 16];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(value.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
 }
 
 async fn http1(
@@ -107,11 +136,14 @@ async fn http1(
 ) -> Result<(), Box<dyn Error>> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(io)).await?;
     spawn_local(connection);
-    let (shared, host) = (Rc::clone(shared), address.to_string());
+    let shared = Rc::clone(shared);
+    let host: HeaderValue = address.to_string().parse()?;
     let uri = Uri::from_static("/stock/A1");
     spawn_local(async move {
         while !shared.over.get() && sender.ready().await.is_ok() {
-            let answer = sender.send_request(request(&uri, &host)).await;
+            let mut asked = shared.request(&uri);
+            asked.headers_mut().insert(HOST, host.clone());
+            let answer = sender.send_request(asked).await;
             if !drain(answer).await {
                 break;
             }
@@ -135,8 +167,7 @@ async fn http2(
         let (mut sender, shared, uri) = (sender.clone(), Rc::clone(shared), uri.clone());
         spawn_local(async move {
             while !shared.over.get() && sender.ready().await.is_ok() {
-                let mut asked = Request::new(Empty::<Bytes>::new());
-                *asked.uri_mut() = uri.clone();
+                let asked = shared.request(&uri);
                 if !drain(sender.send_request(asked).await).await {
                     break;
                 }

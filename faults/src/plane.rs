@@ -439,7 +439,7 @@ impl Doorway {
 }
 
 async fn run(mut inbox: mpsc::UnboundedReceiver<Command>, end: CancellationToken, thread: usize) {
-    let timers = tokio::task::spawn_local(timer::drive());
+    let timers = tokio::task::spawn_local(timer::drive(Duration::ZERO));
     let mut doorways: HashMap<u64, Doorway> = HashMap::new();
     loop {
         let command = tokio::select! {

@@ -19,7 +19,11 @@ struct Timers {
     made: u64,
     kernel: Option<Kernel>,
     lead: Lead,
-    /// What the kernel's timer was last set to.
+    /// A deadline so near is waited for awake.
+    awake: Duration,
+    /// How long that took in all.
+    idle: Duration,
+    /// What the kernel's timer was last set to, unless it was to ring at once.
     rings_at: Option<Instant>,
 }
 
@@ -39,31 +43,49 @@ impl Lead {
     }
 }
 
+/// A turn of the thread's loop that is no longer than that did nothing for anybody: a system call for
+/// a connection takes longer.
+const IDLE_TURN: Duration = Duration::from_micros(5);
+
 thread_local! {
     static TIMERS: RefCell<Timers> = RefCell::default();
 }
 
-/// Drives this thread's timers; to be polled as long as the thread has any.
+/// Drives this thread's timers; to be polled as long as the thread has any. It does not sleep while
+/// the next deadline is less than `awake` away: whoever sleeps on a shared machine may be woken
+/// milliseconds late, and whoever does not costs a processor.
 ///
 /// # Errors
 ///
 /// Where the system has no timer left to give; then none of this thread's timers ever rings.
-pub async fn drive() -> io::Result<()> {
+pub async fn drive(awake: Duration) -> io::Result<()> {
     let kernel = Kernel::new()?;
-    TIMERS.with_borrow_mut(|timers| timers.kernel = Some(kernel.clone()));
+    TIMERS.with_borrow_mut(|timers| {
+        timers.kernel = Some(kernel.clone());
+        timers.awake = awake;
+    });
     loop {
         kernel.rung().await?;
-        let now = Instant::now();
+        let mut turn = Instant::now();
         TIMERS.with_borrow_mut(|timers| {
             if let Some(set) = timers.rings_at.take() {
-                timers.lead.learn(now.saturating_duration_since(set));
+                timers.lead.learn(turn.saturating_duration_since(set));
             }
         });
         // The little that is left is waited for awake, while others may go on.
         while TIMERS.with_borrow_mut(Timers::wake_due) {
             tokio::task::yield_now().await;
+            let now = Instant::now();
+            TIMERS.with_borrow_mut(|timers| timers.waited(now - turn));
+            turn = now;
         }
     }
+}
+
+/// For how long this thread has been awake only because a deadline was near.
+#[must_use]
+pub fn idle() -> Duration {
+    TIMERS.with_borrow(|timers| timers.idle)
 }
 
 impl Timers {
@@ -80,16 +102,28 @@ impl Timers {
         let near = self
             .waiting
             .first_key_value()
-            .is_some_and(|((due, _), _)| *due <= now + self.lead.0);
+            .is_some_and(|((due, _), _)| *due <= now + self.lead.0.max(self.awake));
         if !near {
-            self.arm();
+            self.arm(now);
         }
         near
     }
 
-    fn arm(&mut self) {
+    /// Takes note of a turn of the loop.
+    fn waited(&mut self, turn: Duration) {
+        if turn <= IDLE_TURN {
+            self.idle += turn;
+        }
+    }
+
+    fn arm(&mut self, now: Instant) {
         if let (Some(kernel), Some(((due, _), _))) = (&self.kernel, self.waiting.first_key_value())
         {
+            if *due <= now + self.awake {
+                // How soon that is heard tells nothing of how long it takes to wake up.
+                self.rings_at = None;
+                return kernel.ring_at(now);
+            }
             let at = due.checked_sub(self.lead.0).unwrap_or(*due);
             if self.rings_at != Some(at) {
                 self.rings_at = Some(at);
@@ -106,7 +140,8 @@ pub(crate) struct Alarm(Option<(Instant, u64)>);
 impl Alarm {
     /// Ready from then on; until then the task is woken at that time.
     pub(crate) fn poll_until(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        if Instant::now() >= due {
+        let now = Instant::now();
+        if now >= due {
             self.forget();
             return Poll::Ready(());
         }
@@ -123,7 +158,7 @@ impl Alarm {
                 .and_modify(|waker| waker.clone_from(cx.waker()))
                 .or_insert_with(|| cx.waker().clone());
             if timers.waiting.first_key_value().map(|(first, _)| *first) == Some(key) {
-                timers.arm();
+                timers.arm(now);
             }
         });
         Poll::Pending
@@ -247,5 +282,49 @@ mod kernel {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use nix::time::{ClockId, clock_gettime};
+
+    use super::*;
+
+    const WAIT: Duration = Duration::from_millis(200);
+
+    /// Waits once, and says what that took of a processor and how much of it was idle.
+    fn wait(awake: Duration) -> (Duration, Duration) {
+        let cpu = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
+        let waiting = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            tokio::task::LocalSet::new().block_on(&runtime, async {
+                tokio::task::spawn_local(drive(awake));
+                tokio::task::yield_now().await;
+                let (began, before) = (Instant::now(), cpu());
+                sleep(WAIT).await;
+                assert!(began.elapsed() >= WAIT);
+                (cpu().saturating_sub(before), idle())
+            })
+        };
+        // The timers belong to the thread.
+        std::thread::spawn(waiting).join().unwrap()
+    }
+
+    #[test]
+    fn what_is_near_is_waited_for_awake_and_that_is_idle_time() {
+        let (cpu, idle) = wait(2 * WAIT);
+        assert!(cpu > WAIT / 10, "{cpu:?}");
+        assert!(idle <= cpu + WAIT / 10, "{idle:?} of {cpu:?}");
+    }
+
+    #[test]
+    fn what_is_far_is_slept_for() {
+        let (cpu, idle) = wait(Duration::ZERO);
+        assert!(cpu < WAIT / 2 && idle < WAIT / 2, "{cpu:?}, {idle:?}");
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 use shaketable_faults::dice::join;
 use shaketable_faults::observe::Clock;
+use shaketable_faults::timer;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +48,7 @@ pub struct Engine {
     commands: mpsc::UnboundedSender<Command>,
     /// How many streams go on.
     going: watch::Receiver<usize>,
-    /// What the thread has used of a processor.
+    /// For how long the thread has been busy.
     cpu: Arc<AtomicU64>,
     end: CancellationToken,
     thread: Option<JoinHandle<()>>,
@@ -143,8 +144,8 @@ impl Engine {
         let _ = self.commands.send(Command::Stop);
     }
 
-    /// For how long the thread has kept a processor busy, as of a moment ago; nothing where the
-    /// system does not tell.
+    /// For how long the thread has kept a processor busy, as of a moment ago, without what it only
+    /// waited awake for the next call; nothing where the system does not tell.
     pub fn cpu(&self) -> Nanos {
         self.cpu.load(Ordering::Relaxed)
     }
@@ -165,11 +166,12 @@ impl Drop for Engine {
     }
 }
 
-/// Tells again and again what this thread has used of a processor.
+/// Tells again and again for how long this thread has been busy.
 async fn tell_cpu(used: Arc<AtomicU64>) {
     loop {
         let now = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
-        used.store(now.map_or(0, nanos), Ordering::Relaxed);
+        let busy = now.map_or(Duration::ZERO, |now| now.saturating_sub(timer::idle()));
+        used.store(nanos(busy), Ordering::Relaxed);
         tokio::time::sleep(CPU_LOOK).await;
     }
 }

@@ -1,12 +1,18 @@
 //! Waiting until a call is due.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use shaketable_faults::observe::Clock;
 use shaketable_faults::timer;
 
 use super::spec::Pacing;
 use crate::record::Nanos;
+
+/// A gap so short is not slept through. At 5,000 calls a second on a shared machine with two processors,
+/// sleeping made the standard deviation of the gaps 0.27 to 0.61 of their mean, and waiting awake 0.05
+/// to 0.23; to be awake only for the last 100 us of each was no better than to sleep.
+const AWAKE: Duration = Duration::from_micros(250);
 
 /// How the calls of a load are waited for.
 #[derive(Clone, Debug)]
@@ -31,7 +37,7 @@ impl Pace {
         let precise = (pacing != Pacing::LowCpu).then(|| {
             let driver = tokio::task::spawn_local(async {
                 // Without a kernel timer nothing would ever be due; tokio's serves then.
-                let _ = timer::drive().await;
+                let _ = timer::drive(AWAKE).await;
             });
             Rc::new(Driver(driver.abort_handle()))
         });

@@ -38,8 +38,8 @@ impl Generator for Ours {
         match task.pace {
             Pace::Closed(users) => args.push(format!("--users={users}")),
             Pace::Open(per_second) => {
-                // Twice what a target that sleeps for a second holds.
-                let in_flight = per_second.saturating_mul(2);
+                // Twice what the rows want: a stall of two seconds, while more calls come in.
+                let in_flight = per_second.saturating_mul(4);
                 args.extend([
                     format!("--rate={per_second}/s"),
                     format!("--in-flight={in_flight}"),

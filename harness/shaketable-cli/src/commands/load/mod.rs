@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use shaketable::load::histograms::Log;
-use shaketable::load::solo::{Meter, Report};
+use shaketable::load::solo::{Meter, Report, Used};
 use shaketable::load::{Engine, Pacing, Spec, Unwatched};
 use shaketable::record::Phase;
 use shaketable_faults::observe::Clock;
@@ -95,7 +95,14 @@ async fn run(
     engine.phase(Phase::WarmUp, 0);
     let watch = terminal::load::Watch::begin(&meter, args, warm_up + args.lasts.0);
     let mut caught = None;
-    let mut before = Duration::ZERO;
+    let so_far = || Used {
+        all: used(),
+        engine: Duration::from_nanos(engine.cpu()),
+    };
+    let mut before = Used {
+        all: Duration::ZERO,
+        engine: Duration::ZERO,
+    };
     let mut ticks = tokio::time::interval(terminal::load::TICK);
     let counted = tokio::time::sleep_until(clock.at(from).into());
     let mut counted = std::pin::pin!(counted);
@@ -109,13 +116,17 @@ async fn run(
             }
             () = &mut counted, if !counts => {
                 counts = true;
-                before = used();
+                before = so_far();
             }
             _ = ticks.tick() => watch.tell(&meter, Duration::from_nanos(clock.now())),
         }
     }
     watch.end();
-    let cpu = used().saturating_sub(before);
+    let now = so_far();
+    let cpu = Used {
+        all: now.all.saturating_sub(before.all),
+        engine: now.engine.saturating_sub(before.engine),
+    };
     let over = Duration::from_nanos(clock.now()).saturating_sub(warm_up);
     drop(engine);
     meter.finish().map_err(|error| {

@@ -5,5 +5,5 @@ mod report;
 mod threshold;
 
 pub use meter::Meter;
-pub use report::{Figures, Report, Seen};
+pub use report::{Figures, Report, Seen, Used};
 pub use threshold::{Threshold, ThresholdError};

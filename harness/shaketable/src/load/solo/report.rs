@@ -50,6 +50,15 @@ pub struct Seen {
     pub errors: BTreeMap<Outcome, (u64, String)>,
 }
 
+/// What a load took of the processors.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    /// By the process, all in all.
+    pub all: Duration,
+    /// By the engine's thread, without what it only waited awake.
+    pub engine: Duration,
+}
+
 /// What a load did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -145,7 +154,7 @@ impl Figures {
 
 impl Report {
     /// Sums up what was seen in so much time, for which the load used so much of the processors.
-    pub fn of(seen: &Seen, took: Duration, cpu: Duration, pacing: Pacing) -> Self {
+    pub fn of(seen: &Seen, took: Duration, used: Used, pacing: Pacing) -> Self {
         let seconds = took.as_secs_f64().max(1e-9);
         let answered: u64 = seen.statuses.values().sum();
         let mut errors: IndexMap<String, ErrorKind> = IndexMap::new();
@@ -170,7 +179,7 @@ impl Report {
                 seen.missed, seen.scheduled
             ));
         }
-        let busy = cpu.as_secs_f64() / seconds;
+        let busy = used.engine.as_secs_f64() / seconds;
         if busy > CPU_MAX {
             doubts.push(format!(
                 "the load itself kept {:.0} % of a processor busy",
@@ -201,7 +210,7 @@ impl Report {
             },
             statuses: seen.statuses.clone(),
             in_flight_max: seen.in_flight_max,
-            cpu_s: cpu.as_secs_f64(),
+            cpu_s: used.all.as_secs_f64(),
             doubts,
         }
     }
@@ -232,11 +241,19 @@ mod tests {
         meter.seen()
     }
 
+    fn used(all_ms: u64, engine_ms: u64) -> Used {
+        Used {
+            all: Duration::from_millis(all_ms),
+            engine: Duration::from_millis(engine_ms),
+        }
+    }
+
     fn report(seen: &Seen) -> Report {
         Report::of(
             seen,
             Duration::from_secs(1),
-            Duration::from_millis(100),
+            // Awake nearly all the time, which is not to be busy.
+            used(950, 100),
             Pacing::Precise,
         )
     }
@@ -275,7 +292,7 @@ mod tests {
         let busy = Report::of(
             &seen,
             Duration::from_secs(1),
-            Duration::from_millis(950),
+            used(960, 950),
             Pacing::LowCpu,
         );
         assert_eq!(
