@@ -40,6 +40,12 @@ pub trait Check: Debug + Send + Sync {
         let _ = edges;
         Vec::new()
     }
+
+    /// The headers of requests that the proxies are to note for it, in lower case; it finds what they
+    /// said by [`View::noted`].
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What is known of a kind of check without making one.
