@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::decision::Decision;
 use crate::dice::{self, Dice};
 use crate::fault::{Door, Fault, Level, Treatment};
-use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Slot, Traffic, Troubles};
+use crate::observe::{Clock, Ended, Exchange, Log, Nanos, Noted, Slot, Traffic, Troubles};
 use crate::times::{Now, Of, Schedule, Times};
 use crate::tls;
 use crate::which::{Subject, Which};
@@ -246,6 +246,8 @@ pub(crate) struct Edge {
     pub(crate) tls: tls::Sides,
     /// What went wrong that no fault is to blame for.
     pub(crate) troubles: Troubles,
+    /// The headers of requests that are noted, if any.
+    noted: OnceLock<Vec<String>>,
     active: Mutex<Rules>,
     /// Whether callers are let in.
     serving: AtomicBool,
@@ -282,6 +284,7 @@ impl Edge {
             upstream: Mutex::default(),
             tls: tls::Sides::default(),
             troubles: Troubles::default(),
+            noted: OnceLock::new(),
             active: Mutex::default(),
             serving: AtomicBool::new(false),
             beyond: Default::default(),
@@ -513,6 +516,22 @@ impl Edge {
             ..Exchange::begun(connection, self.clock.now())
         };
         self.log.begin(exchange, operation)
+    }
+
+    /// Says which headers of requests are to be noted; only the first time counts.
+    pub(crate) fn note(&self, names: Vec<String>) {
+        let _ = self.noted.set(names);
+    }
+
+    /// Notes what an exchange's head says in the headers that are to be noted.
+    pub(crate) fn note_head(&self, slot: Slot, head: &[u8]) {
+        let Some(names) = self.noted.get() else {
+            return;
+        };
+        if let Some(noted) = Noted::of(head, names) {
+            self.log
+                .update(slot, |exchange| exchange.noted = Some(noted));
+        }
     }
 
     /// Bytes went to the callee.

@@ -71,6 +71,10 @@ pub struct Exchange {
     /// The trace id of its `traceparent` header.
     #[serde(with = "hex")]
     pub trace: Option<u128>,
+    /// What its head says in the headers that its proxy was told to note; `None` where it has none
+    /// of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noted: Option<Box<Noted>>,
     /// Bytes from the caller.
     pub bytes_up: u64,
     /// Bytes to the caller.
@@ -91,9 +95,51 @@ impl Exchange {
             executed: false,
             fault: None,
             trace: None,
+            noted: None,
             bytes_up: 0,
             bytes_down: 0,
         }
+    }
+}
+
+/// The headers of one request that were to be noted: each its place in the list of those
+/// ([`Proxy::note`](crate::plane::Proxy::note)), and what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Noted(pub Vec<(u8, String)>);
+
+/// What is kept of a noted value, in bytes.
+const VALUE_MAX: usize = 256;
+
+impl Noted {
+    /// What a request's head says in these headers; of a header that comes twice, the first.
+    pub(crate) fn of(head: &[u8], names: &[String]) -> Option<Box<Self>> {
+        let mut noted: Vec<(u8, String)> = Vec::new();
+        for line in head.split(|byte| *byte == b'\n').skip(1) {
+            let mut parts = line.splitn(2, |byte| *byte == b':');
+            let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+                continue;
+            };
+            let is_meant = |(_, meant): &(u8, &String)| meant.as_bytes().eq_ignore_ascii_case(name);
+            let Some((place, _)) = (0..).zip(names).find(is_meant) else {
+                continue;
+            };
+            if noted.iter().all(|(known, _)| *known != place) {
+                let value = value.trim_ascii();
+                let kept = &value[..value.len().min(VALUE_MAX)];
+                noted.push((place, String::from_utf8_lossy(kept).into_owned()));
+            }
+        }
+        (!noted.is_empty()).then(|| Box::new(Self(noted)))
+    }
+
+    /// What the header says that has this place in the list.
+    pub fn value(&self, place: usize) -> Option<&str> {
+        let (_, value) = self
+            .0
+            .iter()
+            .find(|(known, _)| usize::from(*known) == place)?;
+        Some(value)
     }
 }
 
@@ -365,6 +411,23 @@ mod tests {
     }
 
     #[test]
+    fn only_the_named_headers_are_noted_and_no_more_of_them_than_fits() {
+        let names = ["x-deadline-ms".to_owned(), "idempotency-key".to_owned()];
+        let noted = |head: &str| Noted::of(head.as_bytes(), &names);
+        let head = "POST /x-deadline-ms:1 HTTP/1.1\r\nHost: a:1\r\nIdempotency-KEY:\t k-1 \r\nX-Deadline-Ms: 5\r\nx-deadline-ms: 9\r\n\r\n";
+        let found = noted(head).unwrap();
+        assert_eq!(found.value(0), Some("5"));
+        assert_eq!(found.value(1), Some("k-1"));
+        assert_eq!(found.value(2), None);
+        assert_eq!(noted("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), None);
+        let long = format!(
+            "GET / HTTP/1.1\r\nx-deadline-ms: {}\r\n\r\n",
+            "1".repeat(9000)
+        );
+        assert_eq!(noted(&long).unwrap().value(0).unwrap().len(), VALUE_MAX);
+    }
+
+    #[test]
     fn an_exchange_survives_being_written_and_read() {
         let exchange = Exchange {
             connection: 1,
@@ -377,6 +440,7 @@ mod tests {
             executed: true,
             fault: Some(0),
             trace: Some(0xabc),
+            noted: Some(Box::new(Noted(vec![(1, "k-1".to_owned())]))),
             bytes_up: 10,
             bytes_down: 0,
         };

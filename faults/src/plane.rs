@@ -273,6 +273,13 @@ impl Proxy {
         let _ = self.control.edge.tls.to_callee.set(tls);
     }
 
+    /// Has the values of these headers noted in the record of each HTTP exchange whose request has
+    /// them: the first 256 bytes of each, beside its place in this list. To be said before the proxy
+    /// serves; only the first time counts.
+    pub fn note(&self, names: Vec<String>) {
+        self.control.edge.note(names);
+    }
+
     /// Begins to listen, unless a fault says otherwise.
     pub async fn serve(&self) -> io::Result<()> {
         self.control.edge.serve();

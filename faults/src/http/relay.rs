@@ -155,6 +155,7 @@ impl Relay<'_> {
             head.trace,
             decision.fault().or_else(|| self.conn.treatment().1),
         ));
+        self.edge.note_head(slot, &self.buffer[..head.len]);
         let dark = self.conn.until_dark(true);
         let carried = async {
             if decision.treatment().is_some() {

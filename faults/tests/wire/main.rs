@@ -13,6 +13,7 @@ mod control;
 mod each;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod noted;
 mod protocols;
 mod select;
 mod stage;

@@ -56,6 +56,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         select: SelectArgs,
     },
+    /// See what your services really do on each edge: timeouts, attempts, breakers, pools
+    Inspect {
+        /// The suite, a YAML file; its first experiment's load is used
+        suite: PathBuf,
+        #[command(flatten)]
+        run: RunArgs,
+    },
     /// Judge a saved run again, by the checks it was judged by or by those of another suite
     Judge {
         /// The run's directory, or that of one of its experiments

@@ -15,6 +15,7 @@
 //! - [`lab`]: services and proxies up, an experiment running through its phases;
 //! - [`record`]: everything observed in one experiment;
 //! - [`check`]: the checks, pure functions of a recording, and [`judge`], which asks them;
+//! - [`mod@inspect`]: what services really do on each of their edges, seen and not judged;
 //! - [`saved`]: an experiment's directory, which can be judged again;
 //! - [`event`]: the one stream that a run is told by, and [`report`], what it found.
 //!
@@ -26,6 +27,7 @@ pub mod between;
 pub mod check;
 pub mod event;
 pub mod expand;
+pub mod inspect;
 pub mod judge;
 pub mod lab;
 pub mod launch;

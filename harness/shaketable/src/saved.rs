@@ -75,6 +75,11 @@ pub fn write(
     record::write(recording, &dir.join(RECORDING))
 }
 
+/// The recording in an experiment's directory.
+pub fn recording(dir: &Path) -> Result<Recording, SavedError> {
+    Ok(record::read(&dir.join(RECORDING))?)
+}
+
 /// Judges a run again, or one experiment of it: by the checks of a suite's experiments of the same
 /// names, or by those that it was judged by. What else is known of the run (an experiment that
 /// could not be run, a fault that was not reverted) stays as it was.

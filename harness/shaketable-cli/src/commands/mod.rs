@@ -3,6 +3,7 @@
 mod demo;
 #[cfg(feature = "goose")]
 pub(crate) mod goose;
+mod inspect;
 mod judge;
 mod list;
 mod load;
@@ -29,6 +30,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Run { suite, run } => run::run(&suite, &run),
         Command::Validate { suites } => validate::validate(&suites),
         Command::Plan { suite, select } => plan::plan(&suite, &select),
+        Command::Inspect { suite, run } => inspect::inspect(&suite, &run),
         Command::Judge { run, suite, volume } => judge::judge(&run, suite.as_deref(), volume),
         Command::Schema { of } => schema(of),
         Command::Checks { name } => list::checks(name.as_deref()),

@@ -11,7 +11,7 @@ use super::view::View;
 use super::{Check, State, Verdict};
 use crate::names::EdgeName;
 use crate::record::{
-    Call, Class, Death, FaultMark, Hiccup, Life, Outcome, Phase, PhaseMark, Recording, Sample,
+    Call, Class, Death, FaultMark, Hiccup, Life, Noted, Outcome, Phase, PhaseMark, Recording, Sample,
     ServiceSamples, ServiceSeen,
 };
 
@@ -201,6 +201,7 @@ impl HandMade {
             executed: true,
             fault: None,
             trace: None,
+            noted: None,
             bytes_up: 0,
             bytes_down: 0,
         });
@@ -251,6 +252,24 @@ impl HandMade {
             .last_mut()
             .unwrap()
             .trace = Some(trace);
+        self
+    }
+
+    /// The last exchange's request had this header.
+    pub(crate) fn noted(mut self, edge: usize, name: &str, value: &str) -> Self {
+        let names = &mut self.recording.noted;
+        let known = names.iter().position(|known| known == name);
+        let place = known.unwrap_or_else(|| {
+            names.push(name.to_owned());
+            names.len() - 1
+        });
+        let last = self.recording.seen[edge].exchanges.last_mut().unwrap();
+        let noted = last
+            .noted
+            .get_or_insert_with(|| Box::new(Noted(Vec::new())));
+        noted
+            .0
+            .push((u8::try_from(place).unwrap(), value.to_owned()));
         self
     }
 

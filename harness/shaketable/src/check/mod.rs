@@ -41,6 +41,12 @@ pub trait Check: Debug + Send + Sync {
         let _ = edges;
         Vec::new()
     }
+
+    /// The headers of requests that the proxies are to note for it, in lower case; it finds what they
+    /// said by [`View::noted`].
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What is known of a kind of check without making one.
@@ -116,7 +122,7 @@ fn build<C: Known>(params: &Value) -> Result<Arc<dyn Check>, String> {
     Ok(Arc::new(check))
 }
 
-const fn kind<C: Known>() -> Kind {
+pub(crate) const fn kind<C: Known>() -> Kind {
     Kind {
         name: C::NAME,
         holds_when: C::HOLDS_WHEN,

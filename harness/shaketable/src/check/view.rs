@@ -269,6 +269,19 @@ impl<'a> View<'a> {
         places.filter_map(move |place| seen.get(edge)?.exchanges.get(*place as usize))
     }
 
+    /// What an exchange's request said in a header that was noted, by the header's name in lower
+    /// case; see [`Check::notes`](super::Check::notes).
+    pub fn noted(&self, exchange: &'a Exchange, name: &str) -> Option<&'a str> {
+        let noted = exchange.noted.as_ref()?;
+        let names = &self.recording.noted;
+        noted.value(names.iter().position(|known| known == name)?)
+    }
+
+    /// Whether the proxies were told to note a header.
+    pub fn was_noted(&self, name: &str) -> bool {
+        self.recording.noted.iter().any(|known| known == name)
+    }
+
     /// How many exchanges of an edge were in flight during a phase.
     pub fn in_flight(&self, edge: usize, mark: PhaseMark) -> Vec<Level> {
         let seen = self.recording.seen.get(edge);

@@ -115,6 +115,7 @@ impl Witnesses<'_> {
                 .map(|edge| edge.name.clone())
                 .collect(),
             facts: self.plan.suite.edges.iter().map(Edge::facts).collect(),
+            noted: self.lab.noted.clone(),
             seen,
             classes: self.load.classes(),
             calls: self.load.calls.calls(),

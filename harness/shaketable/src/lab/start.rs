@@ -1,7 +1,7 @@
 //! Brings a lab up: proxies first, so that their addresses are known, then services, callees
 //! before callers. Takes it down in the reverse order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,9 @@ use crate::suite::{Command, Edge, Experiment, Service, Start};
 
 /// How long a setup, reset or teardown command may take.
 const COMMAND_MAX: Duration = Duration::from_mins(2);
+
+/// The most headers that are noted of a request.
+const HEADERS_MAX: usize = 16;
 
 impl From<BackendError> for LabError {
     fn from(error: BackendError) -> Self {
@@ -114,6 +117,8 @@ pub enum LabError {
 /// A running set-up.
 pub(super) struct Lab {
     pub(super) proxies: Vec<Arc<Proxy>>,
+    /// The headers that the proxies note, because checks ask for them.
+    pub(super) noted: Vec<String>,
     /// The HTTP proxies of callers that are told of one, by the caller.
     forwards: BTreeMap<String, Forward>,
     /// Who vouches for the proxies, where callers speak TLS.
@@ -153,6 +158,7 @@ impl Lab {
         let plane = Plane::start(Settings::new(plan.seed), clock)?;
         let mut lab = Self {
             proxies: Vec::new(),
+            noted: noted(plan, experiment),
             forwards: BTreeMap::new(),
             voucher: Voucher::new(&plan.suite.edges, dir)?,
             running: Vec::new(),
@@ -194,6 +200,9 @@ impl Lab {
     ) -> Result<(), LabError> {
         for edge in &plan.suite.edges {
             let (proxy, claim) = proxies::open(&self.plane, edge, self.voucher.as_ref()).await?;
+            if !self.noted.is_empty() {
+                proxy.note(self.noted.clone());
+            }
             self.proxies.push(Arc::new(proxy));
             self.claims.extend(claim);
         }
@@ -448,6 +457,16 @@ impl Lab {
             source,
         })
     }
+}
+
+/// The headers that the checks of an experiment want noted, each once.
+fn noted(plan: &Plan, experiment: &Experiment) -> Vec<String> {
+    let checks = plan.suite.checks_of(experiment);
+    let names: BTreeSet<String> = checks
+        .iter()
+        .flat_map(|entry| entry.check.notes())
+        .collect();
+    names.into_iter().take(HEADERS_MAX).collect()
 }
 
 async fn commands(

@@ -5,7 +5,7 @@ mod save;
 
 use serde::{Deserialize, Serialize};
 use shaketable_faults::Protocol;
-pub use shaketable_faults::observe::{Connection, Ended, Exchange, Nanos, Seen};
+pub use shaketable_faults::observe::{Connection, Ended, Exchange, Nanos, Noted, Seen};
 
 use crate::names::EdgeName;
 pub use samples::{Life, ListenQueue, Sample, ServiceSamples, Sockets};
@@ -322,6 +322,10 @@ pub struct Recording {
     /// What the suite says of each, in the same order.
     #[serde(default)]
     pub facts: Vec<EdgeFacts>,
+    /// The headers of requests that the proxies noted, in lower case; what exchanges say in them
+    /// refers to places in this list.
+    #[serde(default)]
+    pub noted: Vec<String>,
     /// What was seen on each edge, in the same order.
     pub seen: Vec<Seen>,
     /// The kinds of call.

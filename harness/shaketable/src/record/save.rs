@@ -286,6 +286,12 @@ impl Recording {
                         "exchange {number} on {edge} has an unknown operation"
                     ));
                 }
+                let noted = exchange.noted.iter().flat_map(|noted| &noted.0);
+                if noted.map(|(place, _)| usize::from(*place)).max() >= Some(self.noted.len()) {
+                    return Some(format!(
+                        "exchange {number} on {edge} notes an unknown header"
+                    ));
+                }
             }
             for (number, connection) in (1..).zip(&seen.connections) {
                 if connection
@@ -334,6 +340,7 @@ impl Recording {
             services: self.services.clone(),
             edges: self.edges.clone(),
             facts: self.facts.clone(),
+            noted: self.noted.clone(),
             seen: Vec::new(),
             classes: self.classes.clone(),
             calls: Vec::new(),
@@ -366,7 +373,7 @@ mod tests {
     use crate::check::{self, Check};
     use crate::judge::judge;
     use crate::record::{
-        Class, Death, Ended, FaultMark, Hiccup, Life, ListenQueue, Phase, PhaseMark, ServiceSeen,
+        Class, Death, Ended, FaultMark, Hiccup, Life, ListenQueue, Noted, Phase, PhaseMark, ServiceSeen,
         Sockets,
     };
 
@@ -392,6 +399,7 @@ mod tests {
             .exchanges(0, FAULT, 100 * MS, S, Ended::Caller)
             .all_hit(0, &FAULT, 0)
             .traced(0)
+            .noted(0, "x-deadline-ms", "250")
             .hiccup(25 * S, 9 * MS)
             .death("order", 39 * S)
             .sampled("order", BASELINE, 100 * MS, full_sample)
@@ -559,7 +567,7 @@ mod tests {
     #[test]
     fn what_contradicts_itself_is_refused() {
         type Change = fn(&mut Recording);
-        let changes: [(&str, Change); 17] = [
+        let changes: [(&str, Change); 18] = [
             ("the fault `hang (accept then silence)` is on edge 9", |r| {
                 r.faults[0].edge = 9;
             }),
@@ -579,6 +587,7 @@ mod tests {
             ("has an unknown operation", |r| {
                 r.seen[0].exchanges[3].operation = 1;
             }),
+            ("notes an unknown header", |r| r.noted.clear()),
             ("the fault phase ends before it begins", |r| {
                 r.phases[2].until = 0;
             }),
@@ -639,12 +648,13 @@ mod tests {
             ended in prop::sample::select(vec![Ended::Open, Ended::Answered, Ended::Caller, Ended::Callee, Ended::Fault]),
             fault in prop::option::of(0..3_u32),
             trace in prop::option::of(prop_oneof![any::<u128>(), (0..40_u128).prop_map(|call| (7 << 64) | call)]),
+            noted in prop::option::of(any::<String>().prop_map(|value| Box::new(Noted(vec![(0, value)])))),
             (connection, executed, bytes_up, bytes_down) in any::<(u32, bool, u64, u64)>(),
         ) -> Exchange {
             let end = lasts.map(|lasts| start.saturating_add(lasts));
             Exchange {
                 connection, start, first_byte: end, end, ended, operation: 0, status: None,
-                executed, fault, trace, bytes_up, bytes_down,
+                executed, fault, trace, noted, bytes_up, bytes_down,
             }
         }
     }
@@ -744,6 +754,7 @@ mod tests {
             Recording {
                 suite, experiment, seed, missed, errors: Vec::new(), interrupted, calls, faults, phases, end, samples,
                 facts: Vec::new(),
+                noted: vec!["x-deadline-ms".to_owned()],
                 trace_base: 7,
                 services: vec![ServiceSeen { name: "b".to_owned(), ours: true, stub: false, ready_after: seed }],
                 edges: vec!["a -> b".parse().unwrap(), "b -> c".parse().unwrap()],

@@ -42,6 +42,12 @@ use self::source::Span;
 use self::validate::{Names, Walker};
 use self::variables::Environment;
 
+/// The experiments that one without faults comes to: those of its checks' recipes, and itself,
+/// where some of its checks judge what they find.
+pub(crate) fn by_recipes(base: Experiment, edges: &[Edge]) -> Vec<Experiment> {
+    resolve::expand(base, edges)
+}
+
 /// Reads a suite with the files that it extends, and checks all of it. `env` looks up a variable
 /// of the environment.
 pub fn load(

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use super::errors::Errors;
 use super::files::Files;
-use super::model::{Position, Suite};
+use super::model::{Edge, Experiment, Position, Suite};
 use super::path::{Path, Step, steps};
 use super::source::Span;
 use super::tree::Node;
@@ -42,6 +42,11 @@ pub(super) struct Reader<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) environment: &'a Environment<'a>,
     pub(super) errors: &'a mut Errors,
+}
+
+/// See [`recipes::expand`]; with the phases that the recipes want.
+pub(super) fn expand(base: Experiment, edges: &[Edge]) -> Vec<Experiment> {
+    recipes::expand(base, &phases::Given::default(), edges)
 }
 
 impl Reader<'_> {
