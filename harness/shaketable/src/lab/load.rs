@@ -41,7 +41,12 @@ pub(super) fn make(
     let mut maker = Maker {
         lab,
         trace_base,
-        scripts: Scripts::new(&lab.addresses, setting, classes.clone()),
+        scripts: Scripts::new(
+            &lab.addresses,
+            setting,
+            classes.clone(),
+            experiment.patience,
+        ),
         classes,
     };
     let streams: io::Result<Vec<Stream>> = load

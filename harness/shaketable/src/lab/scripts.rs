@@ -5,6 +5,7 @@ use std::io::{self, Error};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, Method};
 use indexmap::IndexMap;
@@ -26,6 +27,8 @@ pub(super) struct Scripts<'a> {
     setting: &'a Setting,
     /// The class of each kind of call, by its name.
     classes: HashMap<&'a str, u16>,
+    /// How long any call waits at most.
+    patience: Duration,
     targets: IndexMap<Way, Target>,
     /// What all commands share, made for the first of them.
     commands: Option<Arc<Commands>>,
@@ -45,11 +48,13 @@ impl<'a> Scripts<'a> {
         addresses: &'a BTreeMap<String, SocketAddr>,
         setting: &'a Setting,
         classes: HashMap<&'a str, u16>,
+        patience: Option<Duration>,
     ) -> Self {
         Self {
             addresses,
             setting,
             classes,
+            patience: patience.unwrap_or(Duration::MAX),
             targets: IndexMap::new(),
             commands: None,
         }
@@ -83,7 +88,7 @@ impl<'a> Scripts<'a> {
             go_on: request.go_on,
             ..Step::new(
                 class.unwrap_or(u16::MAX),
-                request.timeout.unwrap_or(stream.timeout),
+                request.timeout.unwrap_or(stream.timeout).min(self.patience),
                 act,
             )
         })

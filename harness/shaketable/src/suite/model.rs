@@ -218,6 +218,8 @@ pub struct Experiment {
     pub faults: Vec<FaultEntry>,
     /// What is asked of the system.
     pub load: Load,
+    /// How long its clients wait for one call at most, where the load would have them wait longer.
+    pub patience: Option<Duration>,
     /// What is done, one phase after the other.
     pub stages: Vec<Stage>,
     /// What must hold; never empty.

@@ -68,6 +68,7 @@ impl Reader<'_> {
             stages: given.or(Phases::default()).stages(faults.len()),
             faults,
             load,
+            patience: None,
             checks,
         };
         let experiments = if left_to_checks {

@@ -153,11 +153,17 @@ impl Group {
             edge: self.edge.as_ref(),
             at: at.unwrap_or_default(),
         };
+        let mut patience = None;
         let (what, faults, stages, load) = match self.kind {
             Kind::Alone { untouched, trials } => {
-                let load = patient(&base.load, trials.iter().map(|(_, alone)| alone));
+                patience = trials.iter().filter_map(|(_, alone)| alone.patience).max();
                 let (faults, stages) = alone(untouched, trials, &wrong);
-                ("one call at a time".to_owned(), faults, stages, load)
+                (
+                    "one call at a time".to_owned(),
+                    faults,
+                    stages,
+                    base.load.clone(),
+                )
             }
             Kind::Load { faults, load } => {
                 let faults: Vec<FaultEntry> = faults
@@ -194,6 +200,7 @@ impl Group {
             name: format!("{}: {on}{what}", base.name),
             faults,
             load,
+            patience,
             stages,
             checks: self.checks,
         }
@@ -247,17 +254,6 @@ fn alone(
         stages.push(stage(Phase::Recovery, Lasts::Settled, Vec::new()));
     }
     (entries, stages)
-}
-
-/// The load, with clients that wait no longer than it takes to see whether somebody gives up.
-fn patient<'a>(load: &Load, trials: impl Iterator<Item = &'a Alone>) -> Load {
-    let mut load = load.clone();
-    if let Some(most) = trials.filter_map(|alone| alone.patience).max() {
-        for stream in &mut load.streams {
-            stream.timeout = stream.timeout.min(most);
-        }
-    }
-    load
 }
 
 /// Warm-up and baseline, and then so many times fault and recovery.
