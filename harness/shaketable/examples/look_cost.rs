@@ -44,6 +44,7 @@ mod linux {
         for _ in 0..3 {
             watcher.look();
             watcher.sockets();
+            watcher.census();
         }
         let looking = cost(|| _ = watcher.look());
         let counting = cost(|| _ = watcher.sockets());

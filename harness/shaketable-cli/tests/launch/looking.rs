@@ -38,6 +38,7 @@ async fn until(
     loop {
         let look = watcher.look().remove(0);
         let sockets = watcher.sockets().unwrap().remove(0);
+        watcher.census();
         if is_so(&look, &sockets) {
             return (look, sockets);
         }

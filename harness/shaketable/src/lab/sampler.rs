@@ -20,8 +20,10 @@ use crate::suite::Edge;
 const APART: Nanos = 80_000_000;
 /// Of the time of a processor that passes, one part in this many may go into looking at processes …
 const LOOKING: Nanos = 200;
-/// … and one into counting sockets, which is dear where there are thousands. Together less than 1%.
-const COUNTING: Nanos = 250;
+/// … one into counting sockets, which is dear where there are thousands …
+const COUNTING: Nanos = 300;
+/// … and one into finding out who holds those that no address tells. Together less than 1%.
+const ASKING: Nanos = 1_000;
 
 /// A thread that looks again and again. Dropping it ends it.
 #[derive(Debug)]
@@ -80,9 +82,11 @@ impl Drop for Sampler {
 }
 
 fn watch(mut watcher: Watcher, clock: Clock, books: &Mutex<Vec<Book>>, end: &AtomicBool) {
-    let (mut looking, mut counting) = (Pace::new(LOOKING), Pace::new(COUNTING));
+    let [mut looking, mut counting, mut asking] = [LOOKING, COUNTING, ASKING].map(Pace::new);
     // The first look finds out, once, what all others know.
     watcher.look();
+    watcher.sockets();
+    watcher.census();
     while !end.load(Ordering::Relaxed) {
         let at = clock.now();
         if at < looking.due {
@@ -93,9 +97,14 @@ fn watch(mut watcher: Watcher, clock: Clock, books: &Mutex<Vec<Book>>, end: &Ato
         let looks = watcher.look();
         let looked = own_cpu();
         let sockets = (at >= counting.due).then(|| watcher.sockets());
-        let counted = own_cpu().saturating_sub(looked);
+        let counted = own_cpu();
         if sockets.is_some() {
-            counting.paid(at, counted);
+            counting.paid(at, counted.saturating_sub(looked));
+        }
+        let asked = at >= asking.due && watcher.census();
+        let before_notes = own_cpu();
+        if asked {
+            asking.paid(at, before_notes.saturating_sub(counted));
         }
         let sockets = sockets.flatten().unwrap_or_default();
         let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,8 +112,8 @@ fn watch(mut watcher: Watcher, clock: Clock, books: &Mutex<Vec<Book>>, end: &Ato
             book.note(at, look, sockets.get(place).copied());
         }
         drop(books);
-        let rest = own_cpu().saturating_sub(began).saturating_sub(counted);
-        looking.paid(at, rest);
+        let noting = own_cpu().saturating_sub(before_notes);
+        looking.paid(at, looked.saturating_sub(began) + noting);
     }
 }
 

@@ -65,9 +65,16 @@ impl Watcher {
         self.0.look()
     }
 
-    /// Counts the sockets of each service, as they were at the last look; nothing where the system
-    /// does not tell. That costs about a microsecond for each TCP socket of this machine.
+    /// Counts the sockets of each service; nothing where the system does not tell. That costs about a
+    /// microsecond for each TCP socket of this machine.
     pub fn sockets(&mut self) -> Option<Vec<Sockets>> {
         self.0.sockets()
+    }
+
+    /// Finds out which process holds the sockets that the last count could tell by no address, so that
+    /// the next one counts them. That costs some microseconds for each open file of the services.
+    /// False where there was nothing to find out.
+    pub fn census(&mut self) -> bool {
+        self.0.census()
     }
 }

@@ -109,7 +109,8 @@ pub struct ListenQueue {
 /// A socket is the service's when its own end is the address where the service listens, when its other
 /// end is the proxy of one of the service's edges, or when one of its processes holds it. Sockets that
 /// no process holds any more, such as those in `time_wait`, are known by their addresses alone; so are
-/// those that still wait to be accepted.
+/// those that still wait to be accepted. Who holds a socket is asked now and then, so one that leads to
+/// no known address is counted a moment after it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sockets {
     /// Connections that are open both ways.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
@@ -18,9 +18,6 @@ use super::linux_stat::Stat;
 use crate::launch::look::{Look, Process, Subject};
 use crate::record::{ListenQueue, Nanos, Sockets};
 
-/// How often it is looked up at most which process holds which socket: that costs a system call for
-/// each open file.
-const CENSUS_PAUSE: Duration = Duration::from_secs(1);
 /// How many generations of a process that was not seen yet are followed up.
 const FOREBEARS_MAX: usize = 64;
 /// By what these are divided that do not say it: every system has that today.
@@ -37,7 +34,8 @@ pub(in crate::launch) struct Watcher {
     diag: Option<Diag>,
     /// The place of each socket that is known by the process that holds it, by inode.
     held: HashMap<u32, Option<usize>>,
-    census: Option<Instant>,
+    /// The sockets that the last count could not tell whose they are.
+    unknown: Vec<u32>,
     tick: Nanos,
     page: u64,
 }
@@ -90,7 +88,7 @@ impl Watcher {
             owners: HashMap::new(),
             diag: Diag::open().ok(),
             held: HashMap::new(),
-            census: None,
+            unknown: Vec::new(),
             tick: 1_000_000_000 / system(SysconfVar::CLK_TCK, TICKS_A_SECOND),
             page: system(SysconfVar::PAGE_SIZE, PAGE),
         })
@@ -190,7 +188,7 @@ impl Watcher {
     pub(in crate::launch) fn sockets(&mut self) -> Option<Vec<Sockets>> {
         let mut counts = vec![Sockets::default(); self.trees.len()];
         let ends = Ends::of(&self.trees);
-        let mut unknown: Vec<(u32, u8)> = Vec::new();
+        let mut unknown = Vec::new();
         let mut held = HashMap::new();
         let told = self
             .diag
@@ -206,7 +204,7 @@ impl Watcher {
                             count(&mut counts[*place], socket.state);
                         }
                     }
-                    None => unknown.push((socket.inode, socket.state)),
+                    None => unknown.push(socket.inode),
                 },
             });
         if told.is_err() {
@@ -214,20 +212,21 @@ impl Watcher {
             return None;
         }
         self.held = held;
-        let now = Instant::now();
-        let due = |last: Instant| now.duration_since(last) >= CENSUS_PAUSE;
-        if !unknown.is_empty() && self.census.is_none_or(due) {
-            self.census = Some(now);
-            let holders = self.holders();
-            for (inode, state) in unknown {
-                let owner = holders.get(&inode).copied();
-                self.held.insert(inode, owner);
-                if let Some(place) = owner {
-                    count(&mut counts[place], state);
-                }
-            }
-        }
+        self.unknown = unknown;
         Some(counts)
+    }
+
+    /// Finds out who holds the sockets of which the last count did not know it; the next one will.
+    /// False when there were none, and it cost nothing.
+    pub(in crate::launch) fn census(&mut self) -> bool {
+        let unknown = std::mem::take(&mut self.unknown);
+        if unknown.is_empty() {
+            return false;
+        }
+        let holders = self.holders();
+        let owner = |inode: u32| (inode, holders.get(&inode).copied());
+        self.held.extend(unknown.into_iter().map(owner));
+        true
     }
 
     /// Which service holds which socket.

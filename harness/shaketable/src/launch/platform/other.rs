@@ -90,6 +90,10 @@ impl Watcher {
         match *self {}
     }
 
+    pub(in crate::launch) fn census(&mut self) -> bool {
+        match *self {}
+    }
+
     pub(in crate::launch) fn sockets(&mut self) -> Option<Vec<Sockets>> {
         match *self {}
     }
