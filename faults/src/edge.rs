@@ -449,6 +449,11 @@ impl Edge {
         self.serving.store(true, Ordering::Release);
     }
 
+    /// It serves no more.
+    pub(crate) fn retire(&self) {
+        self.serving.store(false, Ordering::Release);
+    }
+
     /// What becomes of the door: it opens when the edge begins to serve, and then the faults say.
     pub(crate) fn door(&self) -> Door {
         if !self.serving.load(Ordering::Acquire) {

@@ -344,6 +344,8 @@ impl Proxy {
     /// Lifts all faults, closes the port and resets the connections. What was seen can still be
     /// asked for. The port itself is given back when the proxy is dropped.
     pub async fn close(&self) {
+        // A schedule that is just switching a fault must not open the door again behind us.
+        self.control.edge.retire();
         for line in &self.control.lines {
             let (done, closed) = oneshot::channel();
             if line.send(Command::Close(self.control.id, done)).is_ok() {
