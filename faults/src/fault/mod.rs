@@ -71,6 +71,11 @@ pub trait Fault: Debug + Send + Sync {
         None
     }
 
+    /// How long it tells callers to wait before they ask again (`Retry-After`), if it does.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+
     /// One line for a person: `latency 3s ± 500ms`.
     fn describe(&self) -> String;
 }

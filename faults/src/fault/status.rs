@@ -46,6 +46,7 @@ impl From<u16> for Params {
 pub struct Status {
     made: Arc<Made>,
     after_effect: bool,
+    retry_after: Option<Duration>,
 }
 
 impl Known for Status {
@@ -87,6 +88,11 @@ impl Known for Status {
         Ok(Self {
             made: Arc::new(made(code, &headers, &body)),
             after_effect,
+            retry_after: headers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
+                .and_then(|(_, seconds)| seconds.trim().parse().ok())
+                .map(Duration::from_secs),
         })
     }
 }
@@ -128,13 +134,20 @@ impl Fault for Status {
         treatment.after_effect = self.after_effect;
     }
 
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     fn describe(&self) -> String {
         let effect = if self.after_effect {
             " after the effect"
         } else {
             ""
         };
-        format!("status {}{effect}", self.made.status)
+        let later = self.retry_after.map_or_else(String::new, |wait| {
+            format!(", to be asked again after {} s", wait.as_secs())
+        });
+        format!("status {}{effect}{later}", self.made.status)
     }
 }
 

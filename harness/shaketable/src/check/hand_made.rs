@@ -321,6 +321,7 @@ impl HandMade {
             says: "status 503".to_owned(),
             hang: None,
             delay: None,
+            retry_after: None,
             refuses: false,
             probability: 1.0,
             from: FAULT.start,

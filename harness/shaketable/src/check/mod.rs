@@ -4,8 +4,10 @@
 //! **Invariant:** no verdict without evidence. A check counts how often what it judges was
 //! exercised; without that it is inconclusive and says why.
 
+mod attempts;
 mod attribution;
 pub mod bundle;
+mod gaps;
 #[cfg(test)]
 pub(crate) mod hand_made;
 mod latency;
@@ -151,10 +153,16 @@ macro_rules! catalogue {
 
 catalogue! {
     time { timeout_present::TimeoutPresent, fast_failure::FastFailure, slo::Slo }
-    retries { retry_amplification::RetryAmplification }
+    retries {
+        retry_amplification::RetryAmplification,
+        retry_backoff::RetryBackoff,
+        retry_jitter::RetryJitter,
+        retry_discipline::RetryDiscipline,
+    }
     isolation { bulkhead::Bulkhead, no_pool_exhaustion::NoPoolExhaustion }
     breakers { recovery::Recovery }
     answers { process_survival::ProcessSurvival }
+    state { idempotency::Idempotency }
 }
 
 /// The check that holds in every experiment, whether the suite names it or not.

@@ -171,3 +171,19 @@ pub fn about<'a>(
         .iter()
         .filter(move |edge| named.is_none_or(|name| *name == edge.name))
 }
+
+/// Failures that a caller can get over: two in a row among eight exchanges, so that a sound breaker
+/// stays closed. A call that retries shows up to two gaps; of `calls`, every seventh is hit at least.
+pub fn now_and_then(edge: &EdgeName, calls: usize) -> Recipe {
+    let failing = |skip: u64| json!({ "status": 503, "times": { "skip": skip, "every": 8 } });
+    Recipe::alone(
+        edge,
+        vec![failing(0), failing(1)],
+        Alone::calls(calls, Kinds::One),
+    )
+}
+
+/// The answer to the first attempt is lost, after the callee has acted.
+pub fn answer_lost() -> Vec<Value> {
+    vec![json!({ "response_lost": "reset", "times": { "first": 1, "of": "each_request" } })]
+}

@@ -55,6 +55,7 @@ pub(super) async fn inject(
         says: entry.describe(),
         hang: entry.fault.hang().map(|hang| hang.name().to_owned()),
         delay: entry.fault.delay().map(nanos),
+        retry_after: entry.fault.retry_after().map(nanos),
         refuses: entry.fault.door() != Door::Open,
         probability: entry.probability,
         from,

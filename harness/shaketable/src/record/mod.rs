@@ -95,6 +95,9 @@ pub struct FaultMark {
     pub hang: Option<String>,
     /// How long it holds an answer back, if that is what it does.
     pub delay: Option<Nanos>,
+    /// How long it tells callers to wait before they ask again, if it does.
+    #[serde(default)]
+    pub retry_after: Option<Nanos>,
     /// Whether connections are refused, so that the proxy cannot count what it hits.
     pub refuses: bool,
     /// The share of the exchanges that it is meant for.

@@ -672,7 +672,7 @@ mod tests {
             lasts in prop::option::of(moment()),
         ) -> FaultMark {
             FaultMark {
-                edge, number, kind: "hang".to_owned(), says, hang, delay, refuses,
+                edge, number, kind: "hang".to_owned(), says, hang, delay, refuses, retry_after: delay,
                 probability: f64::from(thousandths) / 1000.0,
                 from,
                 until: lasts.map(|lasts| from.saturating_add(lasts)),
