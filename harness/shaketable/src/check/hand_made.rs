@@ -11,8 +11,8 @@ use super::view::View;
 use super::{Check, State, Verdict};
 use crate::names::EdgeName;
 use crate::record::{
-    Call, Class, Death, FaultMark, Hiccup, Life, Noted, Outcome, Phase, PhaseMark, Recording, Sample,
-    ServiceSamples, ServiceSeen,
+    Call, Class, Death, FaultMark, Hiccup, Life, Noted, Outcome, Phase, PhaseMark, Recording,
+    Sample, ServiceSamples, ServiceSeen,
 };
 
 pub(crate) const MS: Nanos = 1_000_000;

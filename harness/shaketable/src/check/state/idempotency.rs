@@ -27,7 +27,7 @@ pub struct Idempotency {
 impl Known for Idempotency {
     const NAME: &'static str = "idempotency";
     const HOLDS_WHEN: &'static str = "a request whose answer was lost after the callee acted takes effect once: it is not sent again, or with the same idempotency key";
-    const EXAMPLE: &'static str = "idempotency: { edge: order -> payment }";
+    const EXAMPLE: &'static str = "idempotency: { edge: order -> inventory }";
     const PAGE: Page = Page {
         measures: "For each call, made alone, whose POST or PATCH reached the callee and whose answer was lost: the exchanges of that operation that the callee got. One is sound, and so are several that all carry the same key, by which the callee can tell that it is one request. PUT, DELETE and GET may be repeated (RFC 9110, section 9.2.2). What the callee makes of the key is not seen on the edge.",
         recipe: "Two calls of each kind that needs the edge, one at a time, while the answer to the first attempt of each request is lost by a reset, after the callee has acted.",
