@@ -373,8 +373,8 @@ mod tests {
     use crate::check::{self, Check};
     use crate::judge::judge;
     use crate::record::{
-        Class, Death, Ended, FaultMark, Hiccup, Life, ListenQueue, Noted, Phase, PhaseMark, ServiceSeen,
-        Sockets,
+        Class, Death, Ended, FaultMark, Hiccup, Life, ListenQueue, Noted, Phase, PhaseMark,
+        ServiceSeen, Sockets,
     };
 
     fn written(recording: &Recording) -> String {

@@ -151,7 +151,10 @@ impl RetryJitter {
         let verdict = verdict.measured(format!("{variation:.2}"), bound);
         let median = stats::quantile(firsts, 0.5).unwrap_or_default();
         if (median as f64) < TIMER {
-            let reason = format!("retries come at once, after {}: nothing is left to chance", time(median));
+            let reason = format!(
+                "retries come at once, after {}: nothing is left to chance",
+                time(median)
+            );
             return verdict.fail(reason, NEXT);
         }
         let constant = variation.min(of_mean(middle)) * margin < self.at_least;
