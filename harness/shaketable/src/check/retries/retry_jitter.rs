@@ -46,7 +46,7 @@ impl Known for RetryJitter {
         "the pauses before retries vary, so that callers do not try again in step";
     const EXAMPLE: &'static str = "retry_jitter: { edge: order -> inventory }";
     const PAGE: Page = Page {
-        measures: "The coefficient of variation of the first gap between the attempts of a call: standard deviation ÷ mean. Noise only adds spread, so a failure stands as measured, when the 95% interval lies below the bound, or when the middle half of the gaps does although a few strays do not. A pass needs the middle half of the gaps (quartile distance ÷ 1.349) to spread by so much without the noise, too: that of the calls that no fault hit in the same time, and 1 ms for timers. A caller that does not retry passes.",
+        measures: "The coefficient of variation of the first gap between the attempts of a call: standard deviation ÷ mean. Noise only adds spread, so a failure stands as measured, when the 95% interval lies below the bound, or when the middle half of the gaps does although a few strays do not. A pass needs the middle half of the gaps (quartile distance ÷ 1.349) to spread by so much without the noise, too: that of the calls that no fault hit in the same time, and 1 ms for timers. Gaps whose median is below 1 ms are no pauses and fail. A caller that does not retry passes.",
         recipe: "As `retry_backoff`, and in the same experiment: 150 calls one at a time while two exchanges of eight in a row are answered 503.",
         defaults: "`at_least: 0.1` is our proposal: full jitter shows .577, equal jitter .192.",
         inconclusive: "Fewer than 20 first gaps where there are some; fewer than 5 failures; a spread that the noise of the machine may explain; calls that were not made one at a time.",
@@ -149,6 +149,14 @@ impl RetryJitter {
             .max(0.0)
             .sqrt();
         let verdict = verdict.measured(format!("{variation:.2}"), bound);
+        let median = stats::quantile(firsts, 0.5).unwrap_or_default();
+        if (median as f64) < TIMER {
+            let reason = format!(
+                "retries come at once, after {}: nothing is left to chance",
+                time(median)
+            );
+            return verdict.fail(reason, NEXT);
+        }
         let constant = variation.min(of_mean(middle)) * margin < self.at_least;
         if constant {
             return verdict.fail(
@@ -235,9 +243,15 @@ mod tests {
         made((0..20).map(|_| 50 * MS))
             .judged_by(&check())
             .fails("all alike");
-        made((0..20).map(|_| 0))
+    }
+
+    #[test]
+    fn what_comes_at_once_leaves_nothing_to_chance() {
+        made((0..20).map(|i| i * 40_000))
             .judged_by(&check())
-            .fails("all alike");
+            .fails("at once");
+        let least = made((0..20).map(|_| MS)).judged_by(&check());
+        least.fails("all alike");
     }
 
     #[test]
