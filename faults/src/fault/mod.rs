@@ -188,11 +188,16 @@ impl Debug for Kind {
 impl Kind {
     /// The JSON Schema of the value, with all that it refers to below `$defs`.
     pub fn whole_schema(&self) -> Value {
-        let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
-        let mut schema = (self.schema)(&mut generator).to_value();
-        schema["$defs"] = generator.take_definitions(true).into();
-        schema
+        whole_schema(self.schema)
     }
+}
+
+/// A JSON Schema with all that it refers to below `$defs`.
+pub fn whole_schema(schema: fn(&mut SchemaGenerator) -> Schema) -> Value {
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    let mut schema = schema(&mut generator).to_value();
+    schema["$defs"] = generator.take_definitions(true).into();
+    schema
 }
 
 /// What each kind says of itself.

@@ -31,10 +31,7 @@ pub(super) fn checks(name: Option<&str>) -> Exit {
 
 fn one_check(name: &str) -> Exit {
     let Some(kind) = check::find(name) else {
-        let near = near(name, check::CATALOGUE.iter().map(|kind| kind.name));
-        let near = near.map_or_else(String::new, |near| format!("; is it `{near}`?"));
-        complain(&format!("there is no check `{name}`{near}"));
-        return exit::USAGE;
+        return unknown("check", name, check::CATALOGUE.iter().map(|kind| kind.name));
     };
     let paragraph = |says: &str| {
         let lines = text::lines(says, width().saturating_sub(4));
@@ -80,10 +77,7 @@ pub(super) fn faults(name: Option<&str>) -> Exit {
 
 fn one_fault(name: &str) -> Exit {
     let Some(kind) = fault::find(name) else {
-        let near = near(name, fault::CATALOGUE.iter().map(|kind| kind.name));
-        let near = near.map_or_else(String::new, |near| format!("; is it `{near}`?"));
-        complain(&format!("there is no fault `{name}`{near}"));
-        return exit::USAGE;
+        return unknown("fault", name, fault::CATALOGUE.iter().map(|kind| kind.name));
     };
     let edges = match kind.speaks {
         Speaks::Any => "any edge",
@@ -97,4 +91,12 @@ fn one_fault(name: &str) -> Exit {
     let beside = "where, times, probability, after, lasts, schedule, from";
     say(&format!("\nBeside it, as with every fault\n  {beside}"));
     exit::OK
+}
+
+/// There is no such thing; perhaps one that is called nearly so.
+fn unknown<'a>(what: &str, name: &str, names: impl IntoIterator<Item = &'a str>) -> Exit {
+    let near = near(name, names);
+    let near = near.map_or_else(String::new, |near| format!("; is it `{near}`?"));
+    complain(&format!("there is no {what} `{name}`{near}"));
+    exit::USAGE
 }

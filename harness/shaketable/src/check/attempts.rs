@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::attribution::first_fault;
+use super::verdict::Verdict;
 use super::view::{By, Trial, View};
 use crate::names::EdgeName;
-use crate::record::{Exchange, Nanos, Outcome};
+use crate::record::{Exchange, Outcome};
 
 /// How often a call asks for the same when all is well.
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +57,7 @@ impl Usually {
     /// From the calls made alone before the first fault.
     fn of(view: &View<'_>, edge: usize) -> Self {
         let recording = view.recording;
-        let began = recording.phases.first().map_or(0, |mark| mark.from);
-        let shaken = recording.faults.iter().map(|fault| fault.from);
-        let first_fault = shaken.filter(|from| *from > began).min();
-        let first_fault = first_fault.unwrap_or(Nanos::MAX);
+        let first_fault = first_fault(recording);
         let mut calls: BTreeMap<u16, usize> = BTreeMap::new();
         let mut counted: BTreeMap<(u16, u32), (usize, usize)> = BTreeMap::new();
         for (place, call) in recording.calls.iter().enumerate() {
@@ -148,6 +147,21 @@ pub(super) fn tried_on<'a>(view: &View<'a>, edge: usize) -> Vec<Tried<'a>> {
         .filter(on_edge)
         .map(tried)
         .collect()
+}
+
+/// What a check of attempts says of each edge that it is said of.
+pub(super) fn each_edge(
+    view: &View<'_>,
+    named: Option<&EdgeName>,
+    (check, claim): (&str, &str),
+    judge: impl FnMut(usize) -> Verdict,
+) -> Vec<Verdict> {
+    let edges = edges(view, named);
+    if edges.is_empty() {
+        let verdict = Verdict::about(check, "-", claim);
+        return vec![verdict.inconclusive("this experiment has no faulted edge")];
+    }
+    edges.into_iter().map(judge).collect()
 }
 
 /// The edges that a check is said of: the one that it names, else all that faults were on.

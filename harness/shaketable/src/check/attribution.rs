@@ -125,13 +125,7 @@ impl Attribution {
             traced: vec![false; edges],
         };
         let mut classes = vec![fresh; recording.classes.len()];
-        // A fault that was there before the services were is what they know.
-        let shaken = recording.faults.iter().map(|fault| fault.from);
-        let began = recording.phases.first().map_or(0, |mark| mark.from);
-        let first_fault = shaken
-            .filter(|from| *from > began)
-            .min()
-            .unwrap_or(Nanos::MAX);
+        let first_fault = first_fault(recording);
         for (sent, until, index) in &self.alone {
             let index = *index as usize;
             let class = classes.get_mut(usize::from(recording.calls[index].class));
@@ -223,6 +217,16 @@ pub(super) fn traced(recording: &Recording, exchange: &Exchange) -> Option<usize
     usize::try_from(call.checked_sub(1)?)
         .ok()
         .filter(|call| *call < recording.calls.len())
+}
+
+/// When the first fault came; never, where none did. One that was there before the services were is
+/// what they know.
+pub(super) fn first_fault(recording: &Recording) -> Nanos {
+    let began = recording.phases.first().map_or(0, |mark| mark.from);
+    let came = recording.faults.iter().map(|fault| fault.from);
+    came.filter(|from| *from > began)
+        .min()
+        .unwrap_or(Nanos::MAX)
 }
 
 /// When each call that was made alone had the system for itself: from its sending until the next

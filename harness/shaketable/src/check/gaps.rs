@@ -67,17 +67,6 @@ fn has_failed(exchange: &Exchange) -> bool {
     exchange.fault.is_some() && exchange.end.is_some() && failed
 }
 
-/// Mean and standard deviation; of fewer than two values nothing.
-pub(super) fn mean_and_deviation(values: &[Nanos]) -> Option<(f64, f64)> {
-    let n = values.len() as f64;
-    if values.len() < 2 {
-        return None;
-    }
-    let mean = values.iter().map(|value| *value as f64).sum::<f64>() / n;
-    let squares = values.iter().map(|value| (*value as f64 - mean).powi(2));
-    Some((mean, (squares.sum::<f64>() / (n - 1.0)).sqrt()))
-}
-
 #[cfg(test)]
 pub(super) mod made {
     //! Calls made alone that retry after given gaps.

@@ -22,10 +22,10 @@ pub mod view;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use shaketable_faults::fault;
 
 use crate::record::EdgeFacts;
 use recipe::Recipe;
@@ -73,13 +73,7 @@ pub struct Kind {
 impl Kind {
     /// The JSON Schema of its parameters, complete by itself.
     pub fn whole_schema(&self) -> Value {
-        let mut generator = SchemaSettings::draft2020_12().into_generator();
-        let mut schema = (self.schema)(&mut generator).to_value();
-        if let Some(object) = schema.as_object_mut() {
-            let definitions = generator.take_definitions(true);
-            object.insert("$defs".to_owned(), Value::Object(definitions));
-        }
-        schema
+        fault::whole_schema(self.schema)
     }
 }
 
@@ -176,7 +170,7 @@ pub fn find(name: &str) -> Option<&'static Kind> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use shaketable_faults::{Protocol, fault};
+    use shaketable_faults::Protocol;
 
     use super::*;
 

@@ -6,10 +6,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shaketable_faults::Protocol;
 use shaketable_faults::fault::Hang;
 
 use crate::names::EdgeName;
 use crate::record::EdgeFacts;
+
+/// How often each kind of call is made alone before anything else is done, to see what it needs.
+pub(crate) const SURVEYS: usize = 3;
 
 /// One thing to try.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,6 +174,14 @@ pub fn about<'a>(
     edges
         .iter()
         .filter(move |edge| named.is_none_or(|name| *name == edge.name))
+}
+
+/// The same without those that carry bytes.
+pub fn about_http<'a>(
+    named: Option<&'a EdgeName>,
+    edges: &'a [EdgeFacts],
+) -> impl Iterator<Item = &'a EdgeFacts> {
+    about(named, edges).filter(|edge| edge.protocol != Protocol::Tcp)
 }
 
 /// Failures that a caller can get over: two in a row among eight exchanges, so that a sound breaker

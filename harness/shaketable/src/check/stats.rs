@@ -75,6 +75,17 @@ pub fn quantile(sorted: &[u64], q: f64) -> Option<u64> {
     sorted.get(rank - 1).copied()
 }
 
+/// Mean and standard deviation; of fewer than two values nothing.
+pub fn mean_and_deviation(values: &[u64]) -> Option<(f64, f64)> {
+    let n = values.len() as f64;
+    if values.len() < 2 {
+        return None;
+    }
+    let mean = values.iter().map(|value| *value as f64).sum::<f64>() / n;
+    let squares = values.iter().map(|value| (*value as f64 - mean).powi(2));
+    Some((mean, (squares.sum::<f64>() / (n - 1.0)).sqrt()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::check::stats::quantile;
+use crate::check::stats::{mean_and_deviation, quantile};
 use crate::check::view::View;
 use crate::record::{Exchange, Nanos};
 
@@ -41,25 +41,17 @@ pub(super) fn of(view: &View<'_>, edge: usize) -> Option<Attempts> {
         }
     }
     firsts.sort_unstable();
+    let spread = mean_and_deviation(&firsts).filter(|(mean, _)| *mean > 0.0);
     growths.sort_by(f64::total_cmp);
     (calls > 0).then(|| Attempts {
         most,
         calls,
         first_gap: quantile(&firsts, 0.5),
         growth: growths.get(growths.len() / 2).copied(),
-        jitter: variation(&firsts),
+        jitter: spread.map(|(mean, deviation)| deviation / mean),
     })
 }
 
 fn gap(pair: &[&Exchange]) -> Option<Nanos> {
     Some(pair[1].start.saturating_sub(pair[0].end?))
-}
-
-/// Standard deviation ÷ mean; of fewer than two, nothing.
-fn variation(gaps: &[Nanos]) -> Option<f64> {
-    let n = gaps.len() as f64;
-    let mean = gaps.iter().map(|gap| *gap as f64).sum::<f64>() / n;
-    let square = |gap: &Nanos| (*gap as f64 - mean).powi(2);
-    (gaps.len() > 1 && mean > 0.0)
-        .then(|| (gaps.iter().map(square).sum::<f64>() / (n - 1.0)).sqrt() / mean)
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::collect::Witnesses;
 use super::inject::inject;
 use crate::check::State;
+use crate::check::recipe::SURVEYS;
 use crate::check::view::nanos;
 use crate::event::{Event, Events};
 use crate::judge::judge;
@@ -24,9 +25,6 @@ const TIMES_MAX: u32 = 3;
 const PROGRESS: Duration = Duration::from_millis(500);
 /// The windows by which the warm-up sees that the system has settled.
 const WINDOW: Duration = Duration::from_millis(300);
-
-/// How often each kind of call is made alone before the load begins.
-const SURVEYS: usize = 3;
 
 /// What came of the phases.
 pub(super) struct Ran {

@@ -2,13 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shaketable_faults::Protocol;
 use shaketable_faults::units::HumanDuration;
 use std::time::Duration;
 
 use crate::check::attempts;
-use crate::check::gaps::{Gaps, mean_and_deviation};
-use crate::check::recipe::{Recipe, about, now_and_then};
+use crate::check::gaps::Gaps;
+use crate::check::recipe::{Recipe, about_http, now_and_then};
 use crate::check::stats::{self, Says};
 use crate::check::view::{View, nanos, time};
 use crate::check::{Check, Known, Page, Verdict};
@@ -69,18 +68,13 @@ const NEXT: &str = "wait before each retry: twice as long each time, with full j
 
 impl Check for RetryBackoff {
     fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
-        let edges = attempts::edges(view, self.edge.as_ref());
-        if edges.is_empty() {
-            let verdict = Verdict::about(Self::NAME, "-", CLAIM);
-            return vec![verdict.inconclusive("this experiment has no faulted edge")];
-        }
-        let each = edges.into_iter();
-        each.map(|edge| self.judge_edge(view, edge)).collect()
+        attempts::each_edge(view, self.edge.as_ref(), (Self::NAME, CLAIM), |edge| {
+            self.judge_edge(view, edge)
+        })
     }
 
     fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
-        about(self.edge.as_ref(), edges)
-            .filter(|edge| edge.protocol != Protocol::Tcp)
+        about_http(self.edge.as_ref(), edges)
             .map(|edge| now_and_then(&edge.name, CALLS))
             .collect()
     }
@@ -194,8 +188,8 @@ impl Growth {
         let often =
             |later: &&Vec<Nanos>| later.len() >= SAMPLES_MIN && 2 * later.len() >= firsts.len();
         let last = gaps.seen.iter().skip(1).rfind(often)?;
-        let (first, first_deviation) = mean_and_deviation(firsts)?;
-        let (mean, deviation) = mean_and_deviation(last)?;
+        let (first, first_deviation) = stats::mean_and_deviation(firsts)?;
+        let (mean, deviation) = stats::mean_and_deviation(last)?;
         if first <= 0.0 || mean <= 0.0 {
             return None;
         }

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shaketable_faults::Protocol;
 
 use crate::check::attempts::{self, Tried, Tries};
-use crate::check::recipe::{Alone, Kinds, Recipe, about, answer_lost};
+use crate::check::recipe::{Alone, Kinds, Recipe, about_http, answer_lost};
 use crate::check::view::{View, time};
 use crate::check::{Check, Known, Page, Verdict};
 use crate::names::EdgeName;
@@ -74,21 +73,14 @@ struct Rules {
 
 impl Check for RetryDiscipline {
     fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
-        let edges = attempts::edges(view, self.edge.as_ref());
-        if edges.is_empty() {
-            let verdict = Verdict::about(Self::NAME, "-", CLAIM);
-            return vec![verdict.inconclusive("this experiment has no faulted edge")];
-        }
-        let each = edges.into_iter();
-        each.map(|edge| self.judge_edge(view, edge)).collect()
+        attempts::each_edge(view, self.edge.as_ref(), (Self::NAME, CLAIM), |edge| {
+            self.judge_edge(view, edge)
+        })
     }
 
     fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
         let mut recipes = Vec::new();
-        for edge in about(self.edge.as_ref(), edges) {
-            if edge.protocol == Protocol::Tcp {
-                continue;
-            }
+        for edge in about_http(self.edge.as_ref(), edges) {
             let two = |faults| Recipe::alone(&edge.name, faults, Alone::calls(2, Kinds::All));
             recipes.extend(FINAL.map(|status| two(vec![json!({ "status": status })])));
             let headers = json!({ "Retry-After": WAIT_SECONDS.to_string() });

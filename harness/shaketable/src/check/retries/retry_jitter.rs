@@ -2,12 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shaketable_faults::Protocol;
 
 use super::retry_backoff::{CALLS, NOT_ALONE};
 use crate::check::attempts::{self, Tried};
-use crate::check::gaps::{Gaps, mean_and_deviation};
-use crate::check::recipe::{Recipe, about, now_and_then};
+use crate::check::gaps::Gaps;
+use crate::check::recipe::{Recipe, about_http, now_and_then};
 use crate::check::stats;
 use crate::check::view::{View, time};
 use crate::check::{Check, Known, Page, Verdict};
@@ -65,18 +64,13 @@ const NEXT: &str = "wait for a random part of the backoff (full jitter)";
 
 impl Check for RetryJitter {
     fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
-        let edges = attempts::edges(view, self.edge.as_ref());
-        if edges.is_empty() {
-            let verdict = Verdict::about(Self::NAME, "-", CLAIM);
-            return vec![verdict.inconclusive("this experiment has no faulted edge")];
-        }
-        let each = edges.into_iter();
-        each.map(|edge| self.judge_edge(view, edge)).collect()
+        attempts::each_edge(view, self.edge.as_ref(), (Self::NAME, CLAIM), |edge| {
+            self.judge_edge(view, edge)
+        })
     }
 
     fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
-        about(self.edge.as_ref(), edges)
-            .filter(|edge| edge.protocol != Protocol::Tcp)
+        about_http(self.edge.as_ref(), edges)
             .map(|edge| now_and_then(&edge.name, CALLS))
             .collect()
     }
@@ -110,7 +104,7 @@ impl RetryJitter {
                     .pass()
             };
         }
-        let spread = mean_and_deviation(firsts).filter(|_| firsts.len() >= SAMPLES_MIN);
+        let spread = stats::mean_and_deviation(firsts).filter(|_| firsts.len() >= SAMPLES_MIN);
         let Some((mean, deviation)) = spread else {
             return verdict.inconclusive(format!(
                 "only {} calls tried again, {SAMPLES_MIN} are needed",

@@ -2,10 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shaketable_faults::Protocol;
 
 use crate::check::attempts::{self, Tries};
-use crate::check::recipe::{Alone, Kinds, Recipe, about, answer_lost};
+use crate::check::recipe::{Alone, Kinds, Recipe, about_http, answer_lost};
 use crate::check::retries::retry_discipline::header;
 use crate::check::view::View;
 use crate::check::{Check, Known, Page, Verdict};
@@ -42,18 +41,13 @@ const NEXT: &str = "make one idempotency key for each logical request and send i
 
 impl Check for Idempotency {
     fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
-        let edges = attempts::edges(view, self.edge.as_ref());
-        if edges.is_empty() {
-            let verdict = Verdict::about(Self::NAME, "-", CLAIM);
-            return vec![verdict.inconclusive("this experiment has no faulted edge")];
-        }
-        let each = edges.into_iter();
-        each.map(|edge| self.judge_edge(view, edge)).collect()
+        attempts::each_edge(view, self.edge.as_ref(), (Self::NAME, CLAIM), |edge| {
+            self.judge_edge(view, edge)
+        })
     }
 
     fn recipes(&self, edges: &[EdgeFacts]) -> Vec<Recipe> {
-        about(self.edge.as_ref(), edges)
-            .filter(|edge| edge.protocol != Protocol::Tcp)
+        about_http(self.edge.as_ref(), edges)
             .map(|edge| Recipe::alone(&edge.name, answer_lost(), Alone::calls(2, Kinds::All)))
             .collect()
     }

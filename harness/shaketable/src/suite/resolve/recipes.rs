@@ -11,7 +11,7 @@ use shaketable_faults::times::Schedule;
 use shaketable_faults::units::Percent;
 
 use super::phases::Given;
-use crate::check::recipe::{Alone, Asks, Kinds, Recipe, UnderLoad, Way};
+use crate::check::recipe::{Alone, Asks, Kinds, Recipe, SURVEYS, UnderLoad, Way};
 use crate::load::Arrival;
 use crate::load::arrival::Moments;
 use crate::names::EdgeName;
@@ -19,9 +19,6 @@ use crate::record::{EdgeFacts, Phase};
 use crate::suite::model::{
     CheckEntry, Edge, Experiment, FaultEntry, Lasts, Load, Phases, Position, Stage, Stream,
 };
-
-/// How often each kind of call is made alone, before anything goes wrong.
-const SURVEYS: usize = 3;
 
 /// What several checks want to see, in one lab.
 struct Group {
