@@ -77,8 +77,13 @@ fn show(findings: &Findings) {
     let pool = findings.pool.as_ref().map(|pool| {
         if pool.most >= pool.calls {
             format!("none below {}", pool.calls)
-        } else {
+        } else if pool.held {
             format!("{} at once, of {} calls", pool.most, pool.calls)
+        } else {
+            format!(
+                "none seen in {} calls, up to {} at once",
+                pool.calls, pool.most
+            )
         }
     });
     row("pool", pool.unwrap_or_else(|| UNSEEN.to_owned()));
