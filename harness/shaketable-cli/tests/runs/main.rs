@@ -18,6 +18,7 @@ mod environment;
 mod faults;
 mod files;
 mod goose;
+mod inspecting;
 mod interrupting;
 mod judging;
 mod output;

@@ -118,7 +118,7 @@ fn build<C: Known>(params: &Value) -> Result<Arc<dyn Check>, String> {
     Ok(Arc::new(check))
 }
 
-pub(crate) const fn kind<C: Known>() -> Kind {
+const fn kind<C: Known>() -> Kind {
     Kind {
         name: C::NAME,
         holds_when: C::HOLDS_WHEN,

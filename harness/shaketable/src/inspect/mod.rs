@@ -24,7 +24,7 @@ pub use pool::{Connections, Pool};
 use crate::check::view::View;
 use crate::names::EdgeName;
 use crate::record::Recording;
-use crate::suite::{self, Suite};
+use crate::suite::{self, Experiment, Suite};
 
 /// What was seen of one edge. What is `None` could not be seen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,16 +45,14 @@ pub struct Findings {
 
 /// A suite whose experiments show what there is to see, under the load of its first one.
 pub fn suite(mut suite: Suite) -> Suite {
-    let first = suite.experiments.values().next().cloned();
-    suite.experiments.clear();
-    for edge in &suite.edges {
-        let Some(base) = first.clone() else { continue };
-        for experiment in suite::by_recipes(shows::experiment(base, &edge.name), &suite.edges) {
-            suite
-                .experiments
-                .insert(experiment.name.clone(), experiment);
-        }
-    }
+    let Some((_, mut base)) = suite.experiments.drain(..).next() else {
+        return suite;
+    };
+    "inspect".clone_into(&mut base.name);
+    let recipes = suite.edges.iter().map(|edge| shows::recipes(&edge.name));
+    let experiments = suite::by_recipes(&base, recipes.flatten().collect());
+    let named = |experiment: Experiment| (experiment.name.clone(), experiment);
+    suite.experiments = experiments.into_iter().map(named).collect();
     suite
 }
 

@@ -41,11 +41,11 @@ use self::schema::Shape;
 use self::source::Span;
 use self::validate::{Names, Walker};
 use self::variables::Environment;
+use crate::check::recipe::Recipe;
 
-/// The experiments that one without faults comes to: those of its checks' recipes, and itself,
-/// where some of its checks judge what they find.
-pub(crate) fn by_recipes(base: Experiment, edges: &[Edge]) -> Vec<Experiment> {
-    resolve::expand(base, edges)
+/// The experiments in which recipes are followed under the load of another, and nothing is judged.
+pub(crate) fn by_recipes(base: &Experiment, recipes: Vec<Recipe>) -> Vec<Experiment> {
+    resolve::follow(base, recipes)
 }
 
 /// Reads a suite with the files that it extends, and checks all of it. `env` looks up a variable

@@ -222,7 +222,7 @@ pub struct Experiment {
     pub patience: Option<Duration>,
     /// What is done, one phase after the other.
     pub stages: Vec<Stage>,
-    /// What must hold; never empty.
+    /// What must hold; nothing, where somebody only wants to see.
     pub checks: Vec<CheckEntry>,
 }
 

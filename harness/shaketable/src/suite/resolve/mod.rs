@@ -26,12 +26,13 @@ use serde_json::Value;
 
 use super::errors::Errors;
 use super::files::Files;
-use super::model::{Edge, Experiment, Position, Suite};
+use super::model::{Experiment, Position, Suite};
 use super::path::{Path, Step, steps};
 use super::source::Span;
 use super::tree::Node;
 use super::validate::Names;
 use super::variables::Environment;
+use crate::check::recipe::Recipe;
 
 /// Everything that is known of the file, and the errors so far.
 pub(super) struct Reader<'a> {
@@ -44,9 +45,10 @@ pub(super) struct Reader<'a> {
     pub(super) errors: &'a mut Errors,
 }
 
-/// See [`recipes::expand`]; with the phases that the recipes want.
-pub(super) fn expand(base: Experiment, edges: &[Edge]) -> Vec<Experiment> {
-    recipes::expand(base, &phases::Given::default(), edges)
+/// See [`recipes::follow`]; for no check, and with the phases that the recipes want.
+pub(super) fn follow(base: &Experiment, recipes: Vec<Recipe>) -> Vec<Experiment> {
+    let wanted = recipes.into_iter().map(|recipe| (recipe, None)).collect();
+    recipes::follow(base, &phases::Given::default(), wanted)
 }
 
 impl Reader<'_> {

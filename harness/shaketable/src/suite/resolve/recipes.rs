@@ -43,29 +43,16 @@ enum Kind {
 /// itself, where some of its checks judge what they find.
 pub(super) fn expand(base: Experiment, given: &Given, edges: &[Edge]) -> Vec<Experiment> {
     let facts: Vec<EdgeFacts> = edges.iter().map(Edge::facts).collect();
-    let mut groups: Vec<Group> = Vec::new();
     let mut stay = Vec::new();
-    let mut anywhere = Vec::new();
+    let mut wanted = Vec::new();
     for entry in &base.checks {
         let recipes = entry.check.recipes(&facts);
         if recipes.is_empty() {
             stay.push(entry.clone());
         }
-        for recipe in recipes {
-            match recipe.edge {
-                Some(_) => join(&mut groups, recipe, entry),
-                // Where nothing goes wrong, any experiment with such calls will do.
-                None => anywhere.push((recipe, entry)),
-            }
-        }
+        wanted.extend(recipes.into_iter().map(|recipe| (recipe, Some(entry))));
     }
-    for (recipe, entry) in anywhere {
-        join(&mut groups, recipe, entry);
-    }
-    let mut experiments: Vec<Experiment> = groups
-        .into_iter()
-        .map(|group| group.experiment(&base, given))
-        .collect();
+    let mut experiments = follow(&base, given, wanted);
     if !stay.is_empty() {
         let checks = stay;
         experiments.insert(0, Experiment { checks, ..base });
@@ -73,8 +60,27 @@ pub(super) fn expand(base: Experiment, given: &Given, edges: &[Edge]) -> Vec<Exp
     experiments
 }
 
+/// The experiments in which recipes are followed, each for the check that wants it; for none, where
+/// somebody only wants to see.
+pub(super) fn follow(
+    base: &Experiment,
+    given: &Given,
+    wanted: Vec<(Recipe, Option<&CheckEntry>)>,
+) -> Vec<Experiment> {
+    // Where nothing goes wrong, any experiment with such calls will do.
+    let (somewhere, anywhere): (Vec<_>, Vec<_>) = wanted
+        .into_iter()
+        .partition(|(recipe, _)| recipe.edge.is_some());
+    let mut groups: Vec<Group> = Vec::new();
+    for (recipe, entry) in somewhere.into_iter().chain(anywhere) {
+        join(&mut groups, recipe, entry);
+    }
+    let groups = groups.into_iter();
+    groups.map(|group| group.experiment(base, given)).collect()
+}
+
 /// Puts a recipe where its like is.
-fn join(groups: &mut Vec<Group>, recipe: Recipe, entry: &CheckEntry) {
+fn join(groups: &mut Vec<Group>, recipe: Recipe, entry: Option<&CheckEntry>) {
     let place = groups.iter().position(|group| group.takes(&recipe));
     let place = place.unwrap_or_else(|| {
         groups.push(Group::of(&recipe));
@@ -115,7 +121,7 @@ impl Group {
         }
     }
 
-    fn add(&mut self, recipe: Recipe, entry: &CheckEntry) {
+    fn add(&mut self, recipe: Recipe, entry: Option<&CheckEntry>) {
         match (&mut self.kind, recipe.way) {
             (Kind::Alone { untouched, trials }, Way::Alone(alone)) => {
                 if recipe.faults.is_empty() {
@@ -134,13 +140,15 @@ impl Group {
             }
             _ => {}
         }
-        if !self.checks.iter().any(|known| {
-            known.at == entry.at
-                && known.kind.name == entry.kind.name
-                && known.params == entry.params
-        }) {
-            self.checks.push(entry.clone());
-        }
+        let known = |entry: &&CheckEntry| {
+            self.checks.iter().any(|known| {
+                known.at == entry.at
+                    && known.kind.name == entry.kind.name
+                    && known.params == entry.params
+            })
+        };
+        let new = entry.filter(|entry| !known(entry)).cloned();
+        self.checks.extend(new);
     }
 
     fn experiment(self, base: &Experiment, given: &Given) -> Experiment {
